@@ -1,0 +1,1 @@
+//! Programs that embed one layer each; see the files beside `Cargo.toml`.

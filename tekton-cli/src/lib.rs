@@ -1,0 +1,1 @@
+//! The `tekton` command: run, validate, graph and serve Tekton pipelines on any machine.

@@ -1,0 +1,1 @@
+//! Runs recorded conformance cases against every layer of the Tekton workspace.

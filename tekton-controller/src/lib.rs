@@ -1,0 +1,1 @@
+//! The shell around the engine: watches, fetches, applies and writes status on a Kubernetes cluster.

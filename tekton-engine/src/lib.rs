@@ -1,0 +1,1 @@
+//! Decides the life of PipelineRuns, TaskRuns and CustomRuns as a pure function.

@@ -1,0 +1,1 @@
+//! An embedded Kubernetes: API server and node in one process, so that pipelines run on a bare machine.

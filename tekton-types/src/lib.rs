@@ -1,0 +1,1 @@
+//! The Tekton API model: every kind, parse and print, defaults, conversion, schemas, configuration.
