@@ -1,0 +1,68 @@
+//! The bindings: one module a suite, or one for a few that share their shapes, listed by layer.
+//!
+//! To bind a suite, add a module `suites/<suite with underscores>.rs` with a function
+//! `fn check(case: &Case) -> Result<(), String>` and a line in the list of its layer below.
+
+use crate::Binding;
+
+/// Every binding that this build has, in the order of the layers.
+pub fn bindings() -> Vec<Binding> {
+    let mut all = Vec::new();
+    #[cfg(feature = "contract")]
+    all.extend(contract());
+    #[cfg(feature = "binaries")]
+    all.extend(binaries());
+    #[cfg(feature = "types")]
+    all.extend(types());
+    #[cfg(feature = "validate")]
+    all.extend(validate());
+    #[cfg(feature = "dag")]
+    all.extend(dag());
+    #[cfg(feature = "podgen")]
+    all.extend(podgen());
+    #[cfg(feature = "engine")]
+    all.extend(engine());
+    #[cfg(feature = "local")]
+    all.extend(local());
+    all
+}
+
+#[cfg(feature = "contract")]
+fn contract() -> Vec<Binding> {
+    vec![]
+}
+
+#[cfg(feature = "binaries")]
+fn binaries() -> Vec<Binding> {
+    vec![]
+}
+
+#[cfg(feature = "types")]
+fn types() -> Vec<Binding> {
+    vec![]
+}
+
+#[cfg(feature = "validate")]
+fn validate() -> Vec<Binding> {
+    vec![]
+}
+
+#[cfg(feature = "dag")]
+fn dag() -> Vec<Binding> {
+    vec![]
+}
+
+#[cfg(feature = "podgen")]
+fn podgen() -> Vec<Binding> {
+    vec![]
+}
+
+#[cfg(feature = "engine")]
+fn engine() -> Vec<Binding> {
+    vec![]
+}
+
+#[cfg(feature = "local")]
+fn local() -> Vec<Binding> {
+    vec![]
+}
