@@ -1,6 +1,7 @@
 //! Structural comparison of JSON values, and a list of differences that a person can read.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use serde_json::Value;
 
@@ -56,7 +57,7 @@ fn walk(path: &mut String, expected: &Value, ours: &Value, found: &mut Vec<Strin
         }
         (Value::Array(left), Value::Array(right)) => {
             for index in 0..left.len().max(right.len()) {
-                path.push_str(&format!("[{index}]"));
+                write!(path, "[{index}]").expect("writing to a string cannot fail");
                 match (left.get(index), right.get(index)) {
                     (Some(left), Some(right)) => walk(path, left, right, found),
                     (Some(left), None) => found.push(format!("{path}: missing, expected {}", short(left))),
