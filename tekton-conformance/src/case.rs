@@ -1,5 +1,6 @@
 //! One recorded case, and where the files of cases are.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ pub struct Case {
     /// `<suite>-<12 hex digits>`.
     pub id: String,
     /// Name of the suite.
+    #[serde(default)]
     pub suite: String,
     /// Where the recording came from; for people only.
     #[serde(default)]
@@ -58,14 +60,33 @@ pub fn suite_names(dir: &Path) -> io::Result<Vec<String>> {
 pub fn read_suite(dir: &Path, suite: &str) -> io::Result<Vec<Case>> {
     let path = dir.join(format!("{suite}.jsonl"));
     let mut cases = Vec::new();
+    let mut fixtures = BTreeMap::new();
     for (number, line) in BufReader::new(fs::File::open(&path)?).lines().enumerate() {
         let line = line?;
         if line.trim().is_empty() {
             continue;
         }
-        let case = serde_json::from_str(&line)
+        let line: Value = serde_json::from_str(&line)
+            .map_err(|e| io::Error::other(format!("{}:{}: not JSON: {e}", path.display(), number + 1)))?;
+        if let Some(name) = line["fixture"].as_str() {
+            fixtures.insert(name.to_owned(), line);
+            continue;
+        }
+        let case = case_of(suite, line, &fixtures)
             .map_err(|e| io::Error::other(format!("{}:{}: not a case: {e}", path.display(), number + 1)))?;
         cases.push(case);
     }
     Ok(cases)
+}
+
+/// A transcript has steps instead of input and expectation: all of it is the input, with the fixtures that it names
+/// under `fixtureLines`.
+fn case_of(suite: &str, mut line: Value, fixtures: &BTreeMap<String, Value>) -> serde_json::Result<Case> {
+    if line.get("steps").is_none() {
+        return serde_json::from_value(line);
+    }
+    let named = line["fixtures"].as_array().into_iter().flatten().filter_map(|name| fixtures.get(name.as_str()?));
+    line["fixtureLines"] = named.cloned().collect();
+    let id = line["id"].as_str().unwrap_or_default().to_owned();
+    Ok(Case { id, suite: suite.to_owned(), source: line["title"].to_string(), input: line, expect: Value::Null })
 }
