@@ -1,1 +1,20 @@
 //! The Tekton API model: every kind, parse and print, defaults, conversion, schemas, configuration.
+
+mod wire;
+
+pub mod v1;
+
+pub mod v1alpha1;
+pub mod v1beta1;
+
+pub mod resolution;
+
+pub mod pod;
+
+pub mod condition;
+pub mod duration;
+pub mod reason;
+
+pub mod config;
+
+pub use k8s_openapi;
