@@ -1,0 +1,64 @@
+//! The end of a pass, the same for every kind of run: from what happened to a [`Decision`].
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use tekton_types::condition::Condition;
+
+use crate::decision::{Decision, Metadata};
+use crate::pass::{Pass, Stop};
+use crate::run::Run;
+use crate::transition::Transition;
+
+/// Builds the decision from the run as it was, the run as the pass left it, and how the pass ended.
+pub(crate) fn finish<R: Run>(pass: Pass<'_>, original: &R, run: R, end: Result<(), Stop>) -> Decision<R::Status> {
+    let now = pass.env.now;
+    let (wake_at, fault) = match end {
+        Err(Stop::Wait) => {
+            return Decision {
+                status: original.status().clone(),
+                metadata: None,
+                effects: pass.effects,
+                needs: pass.needs,
+                transitions: Vec::new(),
+                notes: pass.notes,
+                wake_at: None,
+                fault: None,
+            };
+        }
+        Err(Stop::After(wait)) => (Some(now.checked_add(wait).unwrap_or(Timestamp::MAX)), None),
+        Err(Stop::Fault(fault)) => (None, Some(fault)),
+        Ok(()) => (None, None),
+    };
+    Decision {
+        status: run.status().clone(),
+        metadata: metadata_change(original, &run),
+        effects: Vec::new(),
+        needs: BTreeSet::new(),
+        transitions: pass.transitions,
+        notes: pass.notes,
+        wake_at,
+        fault,
+    }
+}
+
+/// Labels and annotations of `run` laid over those of `original`, when that changes anything.
+fn metadata_change<R: Run>(original: &R, run: &R) -> Option<Metadata> {
+    let old = original.metadata();
+    let old_labels = old.labels.clone().unwrap_or_default();
+    let old_annotations = old.annotations.clone().unwrap_or_default();
+    let mut labels = old_labels.clone();
+    labels.extend(run.metadata().labels.clone().unwrap_or_default());
+    let mut annotations = old_annotations.clone();
+    annotations.extend(run.metadata().annotations.clone().unwrap_or_default());
+    let changed = labels != old_labels || annotations != old_annotations;
+    changed.then_some(Metadata { labels, annotations })
+}
+
+/// Notes that the condition changed, if it did.
+pub(crate) fn emit(pass: &mut Pass<'_>, before: Option<&Condition>, after: Option<&Condition>) {
+    if before == after || after.is_none() {
+        return;
+    }
+    pass.transitions.push(Transition::Condition { before: before.cloned(), after: after.cloned() });
+}
