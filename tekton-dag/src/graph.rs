@@ -27,7 +27,9 @@ pub enum GraphError {
         waits_for: Vec<String>,
     },
     /// A task waits for one that does not exist.
-    #[error("couldn't add link between {task} and {missing}: task {task} depends on {missing} but {missing} wasn't present in Pipeline")]
+    #[error(
+        "couldn't add link between {task} and {missing}: task {task} depends on {missing} but {missing} wasn't present in Pipeline"
+    )]
     Unknown {
         /// The task that waits.
         task: String,
@@ -70,7 +72,10 @@ impl Graph {
     /// Builds the graph of `tasks`, where `dependencies` says what each waits for.
     ///
     /// Errors, in this order: a name given twice, a cycle, a dependency that no task has as its name.
-    pub fn build<'a>(tasks: impl IntoIterator<Item = &'a str>, dependencies: &Dependencies<'_>) -> Result<Self, GraphError> {
+    pub fn build<'a>(
+        tasks: impl IntoIterator<Item = &'a str>,
+        dependencies: &Dependencies<'_>,
+    ) -> Result<Self, GraphError> {
         let mut names: IndexSet<Box<str>> = IndexSet::new();
         for name in tasks {
             if !names.insert(name.into()) {
@@ -167,8 +172,7 @@ impl Graph {
             is_done[task] = true;
         }
         let mut visited = vec![false; self.len()];
-        let mut queue: VecDeque<usize> =
-            (0..self.len()).filter(|task| self.parents(*task).next().is_none()).collect();
+        let mut queue: VecDeque<usize> = (0..self.len()).filter(|task| self.parents(*task).next().is_none()).collect();
         queue.iter().for_each(|root| visited[*root] = true);
         let mut candidates = BTreeSet::new();
         while let Some(task) = queue.pop_front() {
@@ -280,7 +284,8 @@ mod tests {
 
     #[test]
     fn a_cycle_names_its_smallest_task_and_what_that_waits_for() {
-        let error = build(&["a", "b", "c"], &[("c", &["b"]), ("b", &["c", "a"])]).expect_err("b and c wait for each other");
+        let error =
+            build(&["a", "b", "c"], &[("c", &["b"]), ("b", &["c", "a"])]).expect_err("b and c wait for each other");
         assert_eq!(error.to_string(), r#"cycle detected; task "b" depends on "c""#);
     }
 
@@ -302,10 +307,7 @@ mod tests {
     #[test]
     fn a_done_task_whose_ancestors_are_not_done_is_an_error() {
         let graph = build(&["a", "b", "c"], &[("b", &["a"]), ("c", &["b"])]).expect("a chain");
-        assert_eq!(
-            graph.candidates(["c"]),
-            Err(GraphError::DoneOutOfOrder(vec!["c".to_owned()]))
-        );
+        assert_eq!(graph.candidates(["c"]), Err(GraphError::DoneOutOfOrder(vec!["c".to_owned()])));
         assert_eq!(graph.candidates(["a"]).expect("a is a root").into_iter().collect::<Vec<_>>(), [1]);
     }
 }

@@ -15,6 +15,8 @@ pub mod condition;
 pub mod duration;
 pub mod reason;
 
+pub mod refs;
+
 pub mod config;
 
 pub use k8s_openapi;
