@@ -6,4 +6,6 @@ pub mod edges;
 
 pub mod matrix;
 
+pub mod draw;
+
 pub use k8s_openapi;
