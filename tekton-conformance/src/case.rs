@@ -23,12 +23,22 @@ pub struct Case {
     pub input: Value,
     /// What upstream gave back.
     pub expect: Value,
+    /// Fields of `expect` whose lists come in no fixed order.
+    #[serde(default)]
+    pub unordered: Vec<String>,
 }
 
 impl Case {
     /// A case made by hand, for tests of a binding.
     pub fn new(suite: &str, input: Value, expect: Value) -> Self {
-        Self { id: format!("{suite}-by-hand"), suite: suite.to_owned(), source: String::new(), input, expect }
+        Self {
+            id: format!("{suite}-by-hand"),
+            suite: suite.to_owned(),
+            source: String::new(),
+            input,
+            expect,
+            unordered: Vec::new(),
+        }
     }
 }
 
@@ -88,5 +98,12 @@ fn case_of(suite: &str, mut line: Value, fixtures: &BTreeMap<String, Value>) -> 
     let named = line["fixtures"].as_array().into_iter().flatten().filter_map(|name| fixtures.get(name.as_str()?));
     line["fixtureLines"] = named.cloned().collect();
     let id = line["id"].as_str().unwrap_or_default().to_owned();
-    Ok(Case { id, suite: suite.to_owned(), source: line["title"].to_string(), input: line, expect: Value::Null })
+    Ok(Case {
+        id,
+        suite: suite.to_owned(),
+        source: line["title"].to_string(),
+        input: line,
+        expect: Value::Null,
+        unordered: Vec::new(),
+    })
 }

@@ -3,6 +3,13 @@
 //! To bind a suite, add a module `suites/<suite with underscores>.rs` with a function
 //! `fn check(case: &Case) -> Result<(), String>` and a line in the list of its layer below.
 
+#[cfg(feature = "dag")]
+mod dag;
+#[cfg(feature = "dag")]
+mod matrix;
+#[cfg(feature = "dag")]
+mod recorded;
+
 use crate::Binding;
 
 /// Every binding that this build has, in the order of the layers.
@@ -49,7 +56,7 @@ fn validate() -> Vec<Binding> {
 
 #[cfg(feature = "dag")]
 fn dag() -> Vec<Binding> {
-    vec![]
+    vec![Binding::pure("dag", dag::check), Binding::pure("matrix", matrix::check)]
 }
 
 #[cfg(feature = "podgen")]
