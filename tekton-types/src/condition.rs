@@ -46,14 +46,7 @@ impl Condition {
 
     /// Whether two conditions say the same, whenever they began.
     pub fn equals_up_to_time(&self, other: &Self) -> bool {
-        let Self {
-            type_,
-            status,
-            severity,
-            last_transition_time: _,
-            reason,
-            message,
-        } = self;
+        let Self { type_, status, severity, last_transition_time: _, reason, message } = self;
         *type_ == other.type_
             && *status == other.status
             && *severity == other.severity

@@ -166,26 +166,16 @@ impl FromStr for GoDuration {
         while !rest.is_empty() {
             let number = Number::take(rest).ok_or_else(invalid)?;
             rest = &rest[number.len..];
-            let unit_len = rest
-                .find(|c: char| c == '.' || c.is_ascii_digit())
-                .unwrap_or(rest.len());
+            let unit_len = rest.find(|c: char| c == '.' || c.is_ascii_digit()).unwrap_or(rest.len());
             if unit_len == 0 {
                 return Err(ParseDurationError::MissingUnit(quote(text)));
             }
             let (unit, tail) = rest.split_at(unit_len);
             rest = tail;
-            let unit = unit_nanos(unit).ok_or_else(|| ParseDurationError::UnknownUnit {
-                unit: quote(unit),
-                text: quote(text),
-            })?;
-            let nanos = number
-                .times(unit)
-                .filter(|n| *n <= limit)
-                .ok_or_else(invalid)?;
-            total = total
-                .checked_add(nanos)
-                .filter(|n| *n <= limit)
-                .ok_or_else(invalid)?;
+            let unit = unit_nanos(unit)
+                .ok_or_else(|| ParseDurationError::UnknownUnit { unit: quote(unit), text: quote(text) })?;
+            let nanos = number.times(unit).filter(|n| *n <= limit).ok_or_else(invalid)?;
+            total = total.checked_add(nanos).filter(|n| *n <= limit).ok_or_else(invalid)?;
         }
         if negative {
             return Ok(Self(0_i64.wrapping_sub_unsigned(total)));
@@ -208,10 +198,7 @@ impl Number {
         let limit = 1_u64 << 63;
         let (mut whole, mut at) = (0_u64, 0);
         while let Some(digit) = bytes.get(at).filter(|b| b.is_ascii_digit()) {
-            whole = whole
-                .checked_mul(10)?
-                .checked_add(u64::from(digit - b'0'))
-                .filter(|n| *n <= limit)?;
+            whole = whole.checked_mul(10)?.checked_add(u64::from(digit - b'0')).filter(|n| *n <= limit)?;
             at += 1;
         }
         let whole_digits = at;
@@ -221,9 +208,7 @@ impl Number {
             while let Some(digit) = bytes.get(at).filter(|b| b.is_ascii_digit()) {
                 at += 1;
                 fraction_digits += 1;
-                let next = fraction
-                    .checked_mul(10)
-                    .and_then(|n| n.checked_add(u64::from(digit - b'0')));
+                let next = fraction.checked_mul(10).and_then(|n| n.checked_add(u64::from(digit - b'0')));
                 match next.filter(|n| !full && *n < limit) {
                     Some(next) => {
                         fraction = next;
@@ -233,12 +218,7 @@ impl Number {
                 }
             }
         }
-        (whole_digits + fraction_digits > 0).then_some(Self {
-            whole,
-            fraction,
-            scale,
-            len: at,
-        })
+        (whole_digits + fraction_digits > 0).then_some(Self { whole, fraction, scale, len: at })
     }
 
     #[expect(
@@ -337,11 +317,7 @@ mod tests {
             ("1.5us", 1_500, "1.5µs"),
             ("-.5s", -500_000_000, "-500ms"),
             ("1m0.25s", 60_250_000_000, "1m0.25s"),
-            (
-                "-9223372036854775808ns",
-                i64::MIN,
-                "-2562047h47m16.854775808s",
-            ),
+            ("-9223372036854775808ns", i64::MIN, "-2562047h47m16.854775808s"),
         ] {
             let parsed: GoDuration = text.parse().unwrap();
             assert_eq!(parsed.0, nanos, "{text}");
@@ -357,10 +333,7 @@ mod tests {
             ("1d", "time: unknown unit \"d\" in duration \"1d\""),
             ("-", "time: invalid duration \"-\""),
             (".s", "time: invalid duration \".s\""),
-            (
-                "9223372036854775808ns",
-                "time: invalid duration \"9223372036854775808ns\"",
-            ),
+            ("9223372036854775808ns", "time: invalid duration \"9223372036854775808ns\""),
         ] {
             assert_eq!(text.parse::<GoDuration>().unwrap_err().to_string(), message);
         }

@@ -15,8 +15,9 @@ pub mod condition;
 pub mod duration;
 pub mod reason;
 
-pub mod refs;
-
 pub mod config;
+pub mod defaults;
+
+pub mod refs;
 
 pub use k8s_openapi;

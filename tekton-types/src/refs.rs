@@ -192,6 +192,46 @@ fn list_texts<'a>(command: &'a [String], args: &'a [String], env: &'a [EnvVar], 
     }
 }
 
+/// A reference to an artifact of a pipeline task or of a step: `tasks.<name>.outputs.<artifact>`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ArtifactRef<'a> {
+    /// `tasks` or `steps`.
+    pub scope: &'a str,
+    /// Name of the pipeline task or step.
+    pub owner: &'a str,
+    /// `inputs` or `outputs`.
+    pub direction: &'a str,
+    /// Name of the artifact.
+    pub artifact: &'a str,
+}
+
+/// Every reference to an artifact in a text: `$(tasks.a.outputs.b)`, `$(steps.a.inputs.b)`.
+pub fn artifact_refs(text: &str) -> impl Iterator<Item = ArtifactRef<'_>> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        while let Some(found) = text.get(at..)?.find("$(") {
+            at += found + 2;
+            let end = at + text[at..].find(')')?;
+            if let Some(found) = parse_artifact_ref(&text[at..end]) {
+                at = end + 1;
+                return Some(found);
+            }
+        }
+        None
+    })
+}
+
+fn parse_artifact_ref(variable: &str) -> Option<ArtifactRef<'_>> {
+    let mut parts = variable.split('.');
+    let found = ArtifactRef {
+        scope: parts.next().filter(|p| matches!(*p, "tasks" | "steps"))?,
+        owner: parts.next().filter(|p| !p.is_empty())?,
+        direction: parts.next().filter(|p| matches!(*p, "inputs" | "outputs"))?,
+        artifact: parts.next().filter(|p| !p.is_empty())?,
+    };
+    parts.next().is_none().then_some(found)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -71,26 +71,26 @@ where
 
 /// Declares an API struct: camel-case keys, fields skipped when empty unless marked `always`.
 macro_rules! wire {
-    ($(#[$meta:meta])* pub struct $name:ident { $($body:tt)* }) => {
-        $crate::wire::wire! { @munch [$(#[$meta])*] $name [] $($body)* }
+    ($(#[$meta:meta])* $vis:vis struct $name:ident { $($body:tt)* }) => {
+        $crate::wire::wire! { @munch [$(#[$meta])*] [$vis] $name [] $($body)* }
     };
-    (@munch [$($meta:tt)*] $name:ident [$($done:tt)*]) => {
+    (@munch [$($meta:tt)*] [$vis:vis] $name:ident [$($done:tt)*]) => {
         $($meta)*
         #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
         #[serde(rename_all = "camelCase", default)]
-        pub struct $name { $($done)* }
+        $vis struct $name { $($done)* }
     };
-    (@munch $meta:tt $name:ident [$($done:tt)*]
+    (@munch $meta:tt $vis:tt $name:ident [$($done:tt)*]
         $(#[$field_meta:meta])* pub always $field:ident: $ty:ty, $($rest:tt)*) => {
-        $crate::wire::wire! { @munch $meta $name [$($done)*
+        $crate::wire::wire! { @munch $meta $vis $name [$($done)*
             $(#[$field_meta])*
             #[serde(deserialize_with = "crate::wire::lenient")]
             pub $field: $ty,
         ] $($rest)* }
     };
-    (@munch $meta:tt $name:ident [$($done:tt)*]
+    (@munch $meta:tt $vis:tt $name:ident [$($done:tt)*]
         $(#[$field_meta:meta])* pub $field:ident: $ty:ty, $($rest:tt)*) => {
-        $crate::wire::wire! { @munch $meta $name [$($done)*
+        $crate::wire::wire! { @munch $meta $vis $name [$($done)*
             $(#[$field_meta])*
             #[serde(deserialize_with = "crate::wire::lenient", skip_serializing_if = "crate::wire::skip")]
             pub $field: $ty,
@@ -175,10 +175,7 @@ pub(crate) fn expect_type<K: k8s_openapi::Resource, E: serde::de::Error>(
 ) -> Result<(), E> {
     use serde::de::Unexpected;
     if !api_version.is_empty() && api_version != K::API_VERSION {
-        return Err(E::invalid_value(
-            Unexpected::Str(api_version),
-            &K::API_VERSION,
-        ));
+        return Err(E::invalid_value(Unexpected::Str(api_version), &K::API_VERSION));
     }
     if !kind.is_empty() && kind != K::KIND {
         return Err(E::invalid_value(Unexpected::Str(kind), &K::KIND));

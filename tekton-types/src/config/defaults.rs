@@ -86,32 +86,18 @@ impl Defaults {
         };
         let duration = |key: &str, field: &mut GoDuration| -> Result<(), String> {
             if let Some(text) = data.get(key) {
-                *field = text
-                    .parse()
-                    .map_err(|e: crate::duration::ParseDurationError| e.to_string())?;
+                *field = text.parse().map_err(|e: crate::duration::ParseDurationError| e.to_string())?;
             }
             Ok(())
         };
         int("default-timeout-minutes", &mut out.default_timeout_minutes)?;
         text("default-service-account", &mut out.default_service_account);
-        text(
-            "default-managed-by-label-value",
-            &mut out.default_managed_by_label_value,
-        );
+        text("default-managed-by-label-value", &mut out.default_managed_by_label_value);
         out.default_pod_template = yaml(data, "default-pod-template")?;
         out.default_aa_pod_template = yaml(data, "default-affinity-assistant-pod-template")?;
-        text(
-            "default-cloud-events-sink",
-            &mut out.default_cloud_events_sink,
-        );
-        text(
-            "default-task-run-workspace-binding",
-            &mut out.default_task_run_workspace_binding,
-        );
-        int(
-            "default-max-matrix-combinations-count",
-            &mut out.default_max_matrix_combinations_count,
-        )?;
+        text("default-cloud-events-sink", &mut out.default_cloud_events_sink);
+        text("default-task-run-workspace-binding", &mut out.default_task_run_workspace_binding);
+        int("default-max-matrix-combinations-count", &mut out.default_max_matrix_combinations_count)?;
         if let Some(names) = data.get("default-forbidden-env") {
             let names: BTreeSet<&str> = names.split(',').map(str::trim).collect();
             out.default_forbidden_env = names.into_iter().map(str::to_owned).collect();
@@ -130,10 +116,7 @@ impl Defaults {
         let key = "default-sidecar-log-polling-interval";
         duration(key, &mut out.default_sidecar_log_polling_interval)
             .map_err(|_| failed(data.get(key).map_or("", String::as_str)))?;
-        int(
-            "default-step-ref-concurrency-limit",
-            &mut out.default_step_ref_concurrency_limit,
-        )?;
+        int("default-step-ref-concurrency-limit", &mut out.default_step_ref_concurrency_limit)?;
         Ok(out)
     }
 }
@@ -142,14 +125,9 @@ fn failed(what: &str) -> ConfigError {
     ConfigError(format!("failed parsing default config {what:?}"))
 }
 
-fn yaml<T: serde::de::DeserializeOwned>(
-    data: &BTreeMap<String, String>,
-    key: &str,
-) -> Result<Option<T>, ConfigError> {
+fn yaml<T: serde::de::DeserializeOwned>(data: &BTreeMap<String, String>, key: &str) -> Result<Option<T>, ConfigError> {
     let Some(text) = data.get(key) else {
         return Ok(None);
     };
-    serde_saphyr::from_str(text)
-        .map(Some)
-        .map_err(|_| ConfigError(format!("failed to unmarshal {text}")))
+    serde_saphyr::from_str(text).map(Some).map_err(|_| ConfigError(format!("failed to unmarshal {text}")))
 }

@@ -9,10 +9,7 @@ use crate::wire::{lenient, skip};
 /// The feature flags in force. [`Default`] is what an empty ConfigMap means.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "one field per flag of the ConfigMap"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "one field per flag of the ConfigMap")]
 pub struct FeatureFlags {
     /// Do not copy credentials of the service account into steps.
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "skip")]
@@ -137,10 +134,7 @@ enum FlagKind {
     Bool(fn(&mut FeatureFlags) -> &mut bool),
     /// A boolean whose error names the flag.
     Feature(fn(&mut FeatureFlags) -> &mut bool),
-    Choice(
-        &'static [&'static str],
-        fn(&mut FeatureFlags) -> &mut String,
-    ),
+    Choice(&'static [&'static str], fn(&mut FeatureFlags) -> &mut String),
     Size(fn(&mut FeatureFlags) -> &mut i64),
     Text(fn(&mut FeatureFlags) -> &mut String),
 }
@@ -156,25 +150,17 @@ impl Flag {
     }
 
     fn set(&self, flags: &mut FeatureFlags, value: &str) -> Result<(), ConfigError> {
-        let failed = |error| {
-            ConfigError(format!(
-                "failed parsing feature flags config {value:?}: {error}"
-            ))
-        };
+        let failed = |error| ConfigError(format!("failed parsing feature flags config {value:?}: {error}"));
         match self.kind {
             FlagKind::Bool(field) => *field(flags) = parse_bool(value).map_err(failed)?,
             FlagKind::Feature(field) => {
-                *field(flags) = parse_bool(value).map_err(|error| {
-                    ConfigError(format!("{} for feature {}", failed(error), self.key))
-                })?;
+                *field(flags) = parse_bool(value)
+                    .map_err(|error| ConfigError(format!("{} for feature {}", failed(error), self.key)))?;
             }
             FlagKind::Choice(choices, field) => {
                 let value = value.to_lowercase();
                 if !choices.contains(&value.as_str()) {
-                    return Err(ConfigError(format!(
-                        "invalid value for feature flag {:?}: {value:?}",
-                        self.key
-                    )));
+                    return Err(ConfigError(format!("invalid value for feature flag {:?}: {value:?}", self.key)));
                 }
                 *field(flags) = value;
             }
@@ -243,9 +229,7 @@ pub const FLAGS: &[Flag] = &[
         stage: Stage::Stable,
         default: "ignore",
         doc: "What happens to a remote definition that no policy covers.",
-        kind: FlagKind::Choice(&["fail", "warn", "ignore"], |f| {
-            &mut f.verification_no_match_policy
-        }),
+        kind: FlagKind::Choice(&["fail", "warn", "ignore"], |f| &mut f.verification_no_match_policy),
     },
     Flag {
         key: "enable-provenance-in-status",
@@ -259,9 +243,7 @@ pub const FLAGS: &[Flag] = &[
         stage: Stage::Stable,
         default: "termination-message",
         doc: "How results leave the pod.",
-        kind: FlagKind::Choice(&["termination-message", "sidecar-logs"], |f| {
-            &mut f.result_extraction_method
-        }),
+        kind: FlagKind::Choice(&["termination-message", "sidecar-logs"], |f| &mut f.result_extraction_method),
     },
     Flag {
         key: "max-result-size",
@@ -303,15 +285,9 @@ pub const FLAGS: &[Flag] = &[
         stage: Stage::Stable,
         default: "workspaces",
         doc: "Which pods of a PipelineRun must share a node.",
-        kind: FlagKind::Choice(
-            &[
-                "disabled",
-                "workspaces",
-                "pipelineruns",
-                "isolate-pipelinerun",
-            ],
-            |f| &mut f.coschedule,
-        ),
+        kind: FlagKind::Choice(&["disabled", "workspaces", "pipelineruns", "isolate-pipelinerun"], |f| {
+            &mut f.coschedule
+        }),
     },
     Flag {
         key: "enable-cel-in-whenexpression",
@@ -373,8 +349,7 @@ pub const FLAGS: &[Flag] = &[
 
 impl Default for FeatureFlags {
     fn default() -> Self {
-        Self::from_map(&BTreeMap::new())
-            .expect("the defaults of the table are valid; a test reads them")
+        Self::from_map(&BTreeMap::new()).expect("the defaults of the table are valid; a test reads them")
     }
 }
 
@@ -383,10 +358,7 @@ impl FeatureFlags {
     pub fn from_map(data: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
         let mut flags = Self::zero();
         for flag in FLAGS {
-            flag.set(
-                &mut flags,
-                data.get(flag.key).map_or(flag.default, String::as_str),
-            )?;
+            flag.set(&mut flags, data.get(flag.key).map_or(flag.default, String::as_str))?;
         }
         Ok(flags)
     }
@@ -436,9 +408,7 @@ mod tests {
     use super::*;
 
     fn error(key: &str, value: &str) -> String {
-        FeatureFlags::from_map(&[(key.to_owned(), value.to_owned())].into())
-            .unwrap_err()
-            .to_string()
+        FeatureFlags::from_map(&[(key.to_owned(), value.to_owned())].into()).unwrap_err().to_string()
     }
 
     #[test]
@@ -455,17 +425,8 @@ mod tests {
             error("disable-creds-init", "maybe"),
             "failed parsing feature flags config \"maybe\": strconv.ParseBool: parsing \"maybe\": invalid syntax"
         );
-        assert_eq!(
-            error("coschedule", "X"),
-            "invalid value for feature flag \"coschedule\": \"x\""
-        );
-        assert_eq!(
-            error("max-result-size", "x"),
-            "strconv.Atoi: parsing \"x\": invalid syntax"
-        );
-        assert!(
-            error("keep-pod-on-cancel", "x")
-                .ends_with("invalid syntax for feature keep-pod-on-cancel")
-        );
+        assert_eq!(error("coschedule", "X"), "invalid value for feature flag \"coschedule\": \"x\"");
+        assert_eq!(error("max-result-size", "x"), "strconv.Atoi: parsing \"x\": invalid syntax");
+        assert!(error("keep-pod-on-cancel", "x").ends_with("invalid syntax for feature keep-pod-on-cancel"));
     }
 }

@@ -17,10 +17,7 @@ pub struct Events {
 
 impl Default for Events {
     fn default() -> Self {
-        Self {
-            sink: String::new(),
-            formats: vec!["tektonv1".to_owned()],
-        }
+        Self { sink: String::new(), formats: vec!["tektonv1".to_owned()] }
     }
 }
 
@@ -97,18 +94,9 @@ impl Metrics {
         Self {
             taskrun_level: text("metrics.taskrun.level", default.taskrun_level),
             pipelinerun_level: text("metrics.pipelinerun.level", default.pipelinerun_level),
-            running_pipelinerun_level: text(
-                "metrics.running-pipelinerun.level",
-                default.running_pipelinerun_level,
-            ),
-            duration_taskrun_type: text(
-                "metrics.taskrun.duration-type",
-                default.duration_taskrun_type,
-            ),
-            duration_pipelinerun_type: text(
-                "metrics.pipelinerun.duration-type",
-                default.duration_pipelinerun_type,
-            ),
+            running_pipelinerun_level: text("metrics.running-pipelinerun.level", default.running_pipelinerun_level),
+            duration_taskrun_type: text("metrics.taskrun.duration-type", default.duration_taskrun_type),
+            duration_pipelinerun_type: text("metrics.pipelinerun.duration-type", default.duration_pipelinerun_type),
             count_with_reason: on("metrics.count.enable-reason"),
             throttle_with_namespace: on("metrics.taskrun.throttle.enable-namespace"),
         }
@@ -147,9 +135,8 @@ impl Tracing {
             out.credentials_secret.clone_from(secret);
         }
         if let Some(text) = data.get("enabled") {
-            out.enabled = parse_bool(text).map_err(|error| {
-                ConfigError(format!("failed parsing tracing config {text:?}: {error}"))
-            })?;
+            out.enabled = parse_bool(text)
+                .map_err(|error| ConfigError(format!("failed parsing tracing config {text:?}: {error}")))?;
         }
         Ok(out)
     }
@@ -190,8 +177,7 @@ impl Spire {
             server_addr: text("spire-server-addr", default.server_addr),
             node_alias_prefix: text("spire-node-alias-prefix", default.node_alias_prefix),
         };
-        out.check()
-            .map_err(|error| ConfigError(format!("failed to parse SPIRE configmap: {error}")))?;
+        out.check().map_err(|error| ConfigError(format!("failed to parse SPIRE configmap: {error}")))?;
         Ok(out)
     }
 
@@ -206,10 +192,7 @@ impl Spire {
         .filter_map(|(value, name)| value.is_empty().then_some(name))
         .collect();
         if !unset.is_empty() {
-            return Err(format!(
-                "found unset spire configuration flags: [{}]",
-                unset.join(" ")
-            ));
+            return Err(format!("found unset spire configuration flags: [{}]", unset.join(" ")));
         }
         if !self.node_alias_prefix.starts_with('/') {
             return Err("Spire node alias should start with a /".to_owned());
@@ -235,13 +218,7 @@ pub struct WaitExponentialBackoff {
 
 impl Default for WaitExponentialBackoff {
     fn default() -> Self {
-        Self {
-            duration: GoDuration::from_secs(1),
-            factor: 2.0,
-            jitter: 0.0,
-            steps: 10,
-            cap: GoDuration::from_secs(60),
-        }
+        Self { duration: GoDuration::from_secs(1), factor: 2.0, jitter: 0.0, steps: 10, cap: GoDuration::from_secs(60) }
     }
 }
 
@@ -255,23 +232,16 @@ impl WaitExponentialBackoff {
             parse: impl FnOnce(&str) -> Result<T, String>,
         ) -> Result<(), ConfigError> {
             if let Some(text) = data.get(key) {
-                *field = parse(text).map_err(|error| {
-                    ConfigError(format!("failed parsing {key} {text:?}: {error}"))
-                })?;
+                *field = parse(text).map_err(|error| ConfigError(format!("failed parsing {key} {text:?}: {error}")))?;
             }
             Ok(())
         }
-        let duration = |text: &str| {
-            text.parse::<GoDuration>()
-                .map_err(|error| error.to_string())
-        };
+        let duration = |text: &str| text.parse::<GoDuration>().map_err(|error| error.to_string());
         let mut out = Self::default();
         field(data, "duration", &mut out.duration, duration)?;
         field(data, "factor", &mut out.factor, parse_float)?;
         field(data, "jitter", &mut out.jitter, parse_float)?;
-        field(data, "steps", &mut out.steps, |text| {
-            parse_int("Atoi", text)
-        })?;
+        field(data, "steps", &mut out.steps, |text| parse_int("Atoi", text))?;
         field(data, "cap", &mut out.cap, duration)?;
         Ok(out)
     }

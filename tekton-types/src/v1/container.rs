@@ -1,8 +1,8 @@
 //! Step, StepTemplate and Sidecar: the containers of a task.
 
 use k8s_openapi::api::core::v1::{
-    ContainerPort, EnvFromSource, EnvVar, Lifecycle, Probe, ResourceRequirements, SecurityContext,
-    VolumeDevice, VolumeMount,
+    ContainerPort, EnvFromSource, EnvVar, Lifecycle, Probe, ResourceRequirements, SecurityContext, VolumeDevice,
+    VolumeMount,
 };
 
 use super::{Param, Ref, StepResult, WhenExpression, WorkspaceUsage};

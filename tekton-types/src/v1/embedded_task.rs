@@ -5,10 +5,7 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-use super::{
-    ParamSpec, PipelineTaskMetadata, Sidecar, Step, StepTemplate, TaskResult, TaskSpec,
-    WorkspaceDeclaration,
-};
+use super::{ParamSpec, PipelineTaskMetadata, Sidecar, Step, StepTemplate, TaskResult, TaskSpec, WorkspaceDeclaration};
 use crate::wire::wire;
 use k8s_openapi::api::core::v1::Volume;
 
@@ -29,7 +26,7 @@ pub struct EmbeddedTask {
 
 wire! {
     /// The shape of an EmbeddedTask on the wire.
-    pub struct WireEmbeddedTask {
+    struct WireEmbeddedTask {
         /// API version of a custom task.
         pub api_version: String,
         /// Kind of a custom task.
@@ -90,13 +87,7 @@ impl<'de> Deserialize<'de> for EmbeddedTask {
 
 impl Serialize for EmbeddedTask {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self {
-            api_version,
-            kind,
-            spec,
-            metadata,
-            task_spec,
-        } = self;
+        let Self { api_version, kind, spec, metadata, task_spec } = self;
         let TaskSpec {
             params,
             display_name,
@@ -131,11 +122,7 @@ fn put<M: SerializeMap, T: Serialize + crate::wire::Empty>(
     key: &'static str,
     value: &T,
 ) -> Result<(), M::Error> {
-    if value.is_empty_value() {
-        Ok(())
-    } else {
-        out.serialize_entry(key, value)
-    }
+    if value.is_empty_value() { Ok(()) } else { out.serialize_entry(key, value) }
 }
 
 impl JsonSchema for EmbeddedTask {

@@ -26,19 +26,16 @@ pub use param::{Param, ParamSpec, PropertySpec, param_type};
 pub use param_value::ParamValue;
 pub use pipeline::{Pipeline, PipelineResult, PipelineSpec, PipelineTask, PipelineTaskMetadata};
 pub use pipelinerun::{
-    PipelineRun, PipelineRunSpec, PipelineTaskRunSpec, PipelineTaskRunTemplate, TimeoutFields,
-    pipelinerun_spec_status,
+    PipelineRun, PipelineRunSpec, PipelineTaskRunSpec, PipelineTaskRunTemplate, TimeoutFields, pipelinerun_spec_status,
 };
-pub use pipelinerun_status::{
-    ChildStatusReference, PipelineRunResult, PipelineRunStatus, SkippedTask,
-};
+pub use pipelinerun_status::{ChildStatusReference, PipelineRunResult, PipelineRunStatus, SkippedTask};
 pub use provenance::{Provenance, RefSource};
 pub use reference::{NAMESPACED_TASK_KIND, PipelineRef, Ref, TaskRef};
 pub use result::{ResultValue, StepResult, TaskResult, TaskRunResult, TaskRunStepResult};
 pub use task::{Task, TaskSpec};
 pub use taskrun::{
-    ENABLED_ON_FAILURE_BREAKPOINT, TaskBreakpoints, TaskRun, TaskRunDebug, TaskRunSidecarSpec,
-    TaskRunSpec, TaskRunStepSpec, taskrun_spec_status, taskrun_status_message,
+    ENABLED_ON_FAILURE_BREAKPOINT, TaskBreakpoints, TaskRun, TaskRunDebug, TaskRunSidecarSpec, TaskRunSpec,
+    TaskRunStepSpec, taskrun_spec_status, taskrun_status_message,
 };
 pub use taskrun_status::{SidecarState, StepState, TaskRunStatus};
 pub use when::{WhenExpression, operator};

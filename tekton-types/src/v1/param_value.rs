@@ -153,15 +153,12 @@ impl<'de> Visitor<'de> for AnyValue {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<ParamValue, A::Error> {
-        let mut values: Vec<Value> =
-            Vec::with_capacity(elements.size_hint().unwrap_or(0).min(1024));
+        let mut values: Vec<Value> = Vec::with_capacity(elements.size_hint().unwrap_or(0).min(1024));
         while let Some(value) = elements.next_element()? {
             values.push(value);
         }
         if values.iter().all(is_stringy) {
-            return Ok(ParamValue::Array(
-                values.into_iter().map(into_string).collect(),
-            ));
+            return Ok(ParamValue::Array(values.into_iter().map(into_string).collect()));
         }
         Ok(ParamValue::String(Value::Array(values).to_string()))
     }
@@ -172,16 +169,9 @@ impl<'de> Visitor<'de> for AnyValue {
             values.insert(key, value);
         }
         if values.values().all(is_stringy) {
-            return Ok(ParamValue::Object(
-                values
-                    .into_iter()
-                    .map(|(k, v)| (k, into_string(v)))
-                    .collect(),
-            ));
+            return Ok(ParamValue::Object(values.into_iter().map(|(k, v)| (k, into_string(v))).collect()));
         }
-        Ok(ParamValue::String(
-            Value::Object(values.into_iter().collect()).to_string(),
-        ))
+        Ok(ParamValue::String(Value::Object(values.into_iter().collect()).to_string()))
     }
 }
 
@@ -231,11 +221,7 @@ mod tests {
     use super::*;
 
     fn check(json: &str, expected: &ParamValue) {
-        assert_eq!(
-            &serde_json::from_str::<ParamValue>(json).unwrap(),
-            expected,
-            "{json}"
-        );
+        assert_eq!(&serde_json::from_str::<ParamValue>(json).unwrap(), expected, "{json}");
     }
 
     #[test]
@@ -256,14 +242,8 @@ mod tests {
     #[test]
     fn strings_arrays_and_objects_keep_their_shape() {
         check(r#""a""#, &ParamValue::from("a"));
-        check(
-            r#"["a", null]"#,
-            &ParamValue::Array(vec!["a".into(), String::new()]),
-        );
-        check(
-            r#"{"a": "b"}"#,
-            &ParamValue::Object([("a".to_owned(), "b".to_owned())].into_iter().collect()),
-        );
+        check(r#"["a", null]"#, &ParamValue::Array(vec!["a".into(), String::new()]));
+        check(r#"{"a": "b"}"#, &ParamValue::Object([("a".to_owned(), "b".to_owned())].into_iter().collect()));
         check("[]", &ParamValue::Array(vec![]));
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    EmbeddedTask, Matrix, Param, ParamSpec, PipelineRef, PipelineWorkspaceDeclaration, ResultValue,
-    TaskRef, WhenExpression, WorkspacePipelineTaskBinding,
+    EmbeddedTask, Matrix, Param, ParamSpec, PipelineRef, PipelineWorkspaceDeclaration, ResultValue, TaskRef,
+    WhenExpression, WorkspacePipelineTaskBinding,
 };
 use crate::duration::GoDuration;
 use crate::wire::{kind, wire};

@@ -3,8 +3,8 @@
 use k8s_openapi::api::core::v1::ResourceRequirements;
 
 use super::{
-    Param, PipelineRef, PipelineRunStatus, PipelineSpec, PipelineTaskMetadata, TaskRunSidecarSpec,
-    TaskRunStepSpec, WorkspaceBinding,
+    Param, PipelineRef, PipelineRunStatus, PipelineSpec, PipelineTaskMetadata, TaskRunSidecarSpec, TaskRunStepSpec,
+    WorkspaceBinding,
 };
 use crate::duration::GoDuration;
 use crate::pod::PodTemplate;

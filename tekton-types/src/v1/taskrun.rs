@@ -64,11 +64,9 @@ pub mod taskrun_spec_status {
 /// Values of `TaskRunSpec::status_message`.
 pub mod taskrun_status_message {
     /// The pipeline was cancelled.
-    pub const CANCELLED_BY_PIPELINE: &str =
-        "TaskRun cancelled as the PipelineRun it belongs to has been cancelled.";
+    pub const CANCELLED_BY_PIPELINE: &str = "TaskRun cancelled as the PipelineRun it belongs to has been cancelled.";
     /// The pipeline timed out.
-    pub const CANCELLED_BY_PIPELINE_TIMEOUT: &str =
-        "TaskRun cancelled as the PipelineRun it belongs to has timed out.";
+    pub const CANCELLED_BY_PIPELINE_TIMEOUT: &str = "TaskRun cancelled as the PipelineRun it belongs to has timed out.";
 }
 
 wire! {
@@ -95,16 +93,12 @@ pub const ENABLED_ON_FAILURE_BREAKPOINT: &str = "enabled";
 impl TaskRunDebug {
     /// Whether a failed step keeps its pod for a look.
     pub fn needs_debug_on_failure(&self) -> bool {
-        self.breakpoints
-            .as_ref()
-            .is_some_and(|b| b.on_failure == ENABLED_ON_FAILURE_BREAKPOINT)
+        self.breakpoints.as_ref().is_some_and(|b| b.on_failure == ENABLED_ON_FAILURE_BREAKPOINT)
     }
 
     /// Whether there is a breakpoint before this step.
     pub fn needs_debug_before_step(&self, step: &str) -> bool {
-        self.breakpoints
-            .as_ref()
-            .is_some_and(|b| b.before_steps.iter().any(|s| s == step))
+        self.breakpoints.as_ref().is_some_and(|b| b.before_steps.iter().any(|s| s == step))
     }
 
     /// Whether this step needs debug handling at all.
@@ -114,11 +108,7 @@ impl TaskRunDebug {
 
     /// Whether any breakpoint is set.
     pub fn needs_debug(&self) -> bool {
-        self.needs_debug_on_failure()
-            || self
-                .breakpoints
-                .as_ref()
-                .is_some_and(|b| !b.before_steps.is_empty())
+        self.needs_debug_on_failure() || self.breakpoints.as_ref().is_some_and(|b| !b.before_steps.is_empty())
     }
 }
 

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{
-    ContainerStateRunning, ContainerStateTerminated, ContainerStateWaiting,
-};
+use k8s_openapi::api::core::v1::{ContainerStateRunning, ContainerStateTerminated, ContainerStateWaiting};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{Artifact, Artifacts, Provenance, TaskRunResult, TaskSpec};

@@ -1,9 +1,8 @@
 //! Workspaces: declared by tasks and pipelines, bound by runs.
 
 use k8s_openapi::api::core::v1::{
-    CSIVolumeSource, ConfigMapVolumeSource, EmptyDirVolumeSource, PersistentVolumeClaim,
-    PersistentVolumeClaimSpec, PersistentVolumeClaimStatus, PersistentVolumeClaimVolumeSource,
-    ProjectedVolumeSource, SecretVolumeSource,
+    CSIVolumeSource, ConfigMapVolumeSource, EmptyDirVolumeSource, PersistentVolumeClaim, PersistentVolumeClaimSpec,
+    PersistentVolumeClaimStatus, PersistentVolumeClaimVolumeSource, ProjectedVolumeSource, SecretVolumeSource,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
@@ -67,11 +66,7 @@ wire! {
 
 impl From<VolumeClaimTemplate> for PersistentVolumeClaim {
     fn from(template: VolumeClaimTemplate) -> Self {
-        Self {
-            metadata: template.metadata,
-            spec: Some(template.spec),
-            status: template.status,
-        }
+        Self { metadata: template.metadata, spec: Some(template.spec), status: template.status }
     }
 }
 

@@ -5,8 +5,7 @@ mod verificationpolicy;
 
 pub use stepaction::StepAction;
 pub use verificationpolicy::{
-    Authority, KeyRef, ResourcePattern, VerificationPolicy, VerificationPolicySpec, hash_algorithm,
-    mode,
+    Authority, KeyRef, ResourcePattern, VerificationPolicy, VerificationPolicySpec, hash_algorithm, mode,
 };
 
 pub use crate::v1beta1::StepActionSpec;

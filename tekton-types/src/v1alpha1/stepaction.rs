@@ -13,9 +13,6 @@ kind! {
 
 impl From<StepAction> for crate::v1beta1::StepAction {
     fn from(old: StepAction) -> Self {
-        Self {
-            metadata: old.metadata,
-            spec: old.spec,
-        }
+        Self { metadata: old.metadata, spec: old.spec }
     }
 }

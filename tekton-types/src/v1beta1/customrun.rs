@@ -67,8 +67,7 @@ pub mod customrun_spec_status {
 /// Values of `CustomRunSpec::status_message`.
 pub mod customrun_status_message {
     /// The pipeline was cancelled.
-    pub const CANCELLED_BY_PIPELINE: &str =
-        "CustomRun cancelled as the PipelineRun it belongs to has been cancelled.";
+    pub const CANCELLED_BY_PIPELINE: &str = "CustomRun cancelled as the PipelineRun it belongs to has been cancelled.";
     /// The pipeline timed out.
     pub const CANCELLED_BY_PIPELINE_TIMEOUT: &str =
         "CustomRun cancelled as the PipelineRun it belongs to has timed out.";
