@@ -37,10 +37,7 @@ impl std::error::Error for CorruptInput {}
 pub fn encode(bytes: &[u8], padding: Padding) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
-        let group = chunk
-            .iter()
-            .enumerate()
-            .fold(0_u32, |group, (i, byte)| group | (u32::from(*byte) << (16 - 8 * i)));
+        let group = chunk.iter().enumerate().fold(0_u32, |group, (i, byte)| group | (u32::from(*byte) << (16 - 8 * i)));
         for digit in 0..=chunk.len() {
             text.push(char::from(ALPHABET[(group >> (18 - 6 * digit)) as usize & 63]));
         }

@@ -52,11 +52,7 @@ pub fn parse(text: &str) -> Option<i64> {
         total = total.checked_add(value).filter(|total| *total <= limit)?;
         rest = tail;
     }
-    if negative {
-        Some(0_i64.wrapping_sub_unsigned(total))
-    } else {
-        i64::try_from(total).ok()
-    }
+    if negative { Some(0_i64.wrapping_sub_unsigned(total)) } else { i64::try_from(total).ok() }
 }
 
 fn fraction_of(digits: &str, scale: u64) -> u64 {

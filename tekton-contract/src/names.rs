@@ -44,11 +44,7 @@ pub fn child_name(parent: &str, suffix: &str) -> String {
 
 /// The name of a TaskRun's pod: `<task run>-pod`, with `-retry<n>` from the second attempt on.
 pub fn pod_name(task_run: &str, retries: usize) -> String {
-    if retries == 0 {
-        child_name(task_run, "-pod")
-    } else {
-        child_name(task_run, &format!("-pod-retry{retries}"))
-    }
+    if retries == 0 { child_name(task_run, "-pod") } else { child_name(task_run, &format!("-pod-retry{retries}")) }
 }
 
 /// `<base>-<suffix>` with the base cut so that a suffix of five characters fits.

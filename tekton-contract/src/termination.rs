@@ -119,23 +119,23 @@ impl RunResult {
         };
         let mut entry = Self::default();
         for (name, value) in members {
-            let field = [("key", &mut entry.key), ("value", &mut entry.value), ("resourceName", &mut entry.resource_name)]
-                .into_iter()
-                .find(|(field, _)| field.eq_ignore_ascii_case(name));
+            let field =
+                [("key", &mut entry.key), ("value", &mut entry.value), ("resourceName", &mut entry.resource_name)]
+                    .into_iter()
+                    .find(|(field, _)| field.eq_ignore_ascii_case(name));
             match (field, value) {
                 (Some((_, target)), Value::String(text)) => target.clone_from(text),
-                (Some(_), Value::Null) => {}
-                (Some((field, _)), _) => {
+                (Some((field, _)), value) if *value != Value::Null => {
                     return Err(Error(format!(
                         "json: cannot unmarshal {} into Go struct field RunResult.{field} of type string",
                         value.kind()
                     )));
                 }
-                (None, Value::Null) => {}
-                (None, _) if name.eq_ignore_ascii_case("type") => {
+                (None, value) if *value != Value::Null && name.eq_ignore_ascii_case("type") => {
                     entry.result_type = ResultType::from_json(value)?;
                 }
-                (None, _) => {}
+                // Go leaves a field as it is on null.
+                _ => {}
             }
         }
         Ok(entry)
@@ -232,11 +232,8 @@ pub fn decode(message: &[u8]) -> Result<Vec<RunResult>, String> {
         message
     };
     let entries = entries(text).map_err(|error| {
-        let shown = if text.len() > 256 {
-            format!("{}...(truncated)", json::text(&text[..256]))
-        } else {
-            json::text(text)
-        };
+        let shown =
+            if text.len() > 256 { format!("{}...(truncated)", json::text(&text[..256])) } else { json::text(text) };
         format!("parsing message json: {error}, msg: {shown}")
     })?;
     let by_key: BTreeMap<String, RunResult> = entries

@@ -63,11 +63,7 @@ pub fn run(step: usize) -> String {
 
 /// The container name of a step: `step-<name>`, or `step-unnamed-<index>`.
 pub fn step_container(name: &str, index: usize) -> String {
-    if name.is_empty() {
-        format!("{STEP_PREFIX}unnamed-{index}")
-    } else {
-        format!("{STEP_PREFIX}{name}")
-    }
+    if name.is_empty() { format!("{STEP_PREFIX}unnamed-{index}") } else { format!("{STEP_PREFIX}{name}") }
 }
 
 /// The container name of a sidecar: `sidecar-<name>`.

@@ -9,6 +9,10 @@ mod dag;
 mod matrix;
 #[cfg(feature = "dag")]
 mod recorded;
+#[cfg(feature = "contract")]
+mod substitution;
+#[cfg(feature = "contract")]
+mod termination;
 
 use crate::Binding;
 
@@ -36,7 +40,7 @@ pub fn bindings() -> Vec<Binding> {
 
 #[cfg(feature = "contract")]
 fn contract() -> Vec<Binding> {
-    vec![]
+    vec![Binding::pure("substitution", substitution::check), Binding::pure("termination", termination::check)]
 }
 
 #[cfg(feature = "binaries")]

@@ -30,10 +30,12 @@ fn answer(input: &Value) -> Result<Value, String> {
             Err(error) => json!({"error": error}),
         },
         "write" => write(input),
-        "unmarshalResultType" => match go_json::parse(text("json").as_bytes()).and_then(|v| ResultType::from_json(&v)) {
-            Ok(ResultType(number)) => json!({"type": number}),
-            Err(error) => json!({"error": error.0}),
-        },
+        "unmarshalResultType" => {
+            match go_json::parse(text("json").as_bytes()).and_then(|v| ResultType::from_json(&v)) {
+                Ok(ResultType(number)) => json!({"type": number}),
+                Err(error) => json!({"error": error.0}),
+            }
+        }
         "unmarshalRunResult" => match go_json::parse(text("json").as_bytes()).and_then(|v| RunResult::from_json(&v)) {
             Ok(entry) => json!({"runResult": {
                 "key": entry.key, "value": entry.value, "resourceName": entry.resource_name, "type": entry.result_type.0,

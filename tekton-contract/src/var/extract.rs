@@ -11,7 +11,10 @@ enum Piece {
     Any,
     Char(char),
     /// One of the alternatives, or nothing when it may be left out.
-    Group { alternatives: Vec<Vec<Piece>>, optional: bool },
+    Group {
+        alternatives: Vec<Vec<Piece>>,
+        optional: bool,
+    },
 }
 
 fn pieces(pattern: &str) -> Option<Vec<Piece>> {
@@ -140,7 +143,8 @@ pub struct Variables {
 /// ```
 pub fn variables(text: &str, prefix: &str) -> Variables {
     let matches = find(text, prefix).unwrap_or_default();
-    let mut found = Variables { names: vec![String::new(); matches.len()], present: !matches.is_empty(), ..Variables::default() };
+    let mut found =
+        Variables { names: vec![String::new(); matches.len()], present: !matches.is_empty(), ..Variables::default() };
     for (slot, Match { name, notation, .. }) in found.names.iter_mut().zip(&matches) {
         let name = match notation {
             Notation::Dot => {
