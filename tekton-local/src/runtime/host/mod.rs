@@ -1,0 +1,315 @@
+//! Runs containers as processes in namespaces of their own over the host's root; images are ignored.
+//!
+//! Each container has a fresh root: the host's top-level directories, read-only, and `/tmp`, `/dev`, `/proc`, `/run`,
+//! `/workspace` and `/tekton` of its own. The network is the host's. All of it lives in a mount namespace and ends
+//! with the container's first process, which dies with this process.
+
+mod child;
+mod plan;
+mod refusal;
+mod spawn;
+pub(crate) mod sys;
+#[cfg(test)]
+mod tests;
+
+use super::{
+    Container, ContainerSpec, ExecSpec, Executed, Exit, Output, Runtime, StartError, Started,
+};
+use futures::future::BoxFuture;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::io::AsyncReadExt;
+use tokio::io::unix::AsyncFd;
+use tokio::net::unix::pipe;
+use tokio::sync::{OnceCell, oneshot};
+
+/// The `PATH` of a container that sets none.
+pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// The host runtime.
+#[derive(Debug)]
+pub struct HostRuntime {
+    base: plan::Base,
+    spawner: std::sync::mpsc::Sender<spawn::Request>,
+    count: AtomicU64,
+}
+
+impl HostRuntime {
+    /// Makes the runtime. `staging` is a directory of its own; `ko_app` is shown as `/ko-app`.
+    pub fn new(staging: PathBuf, ko_app: Option<PathBuf>) -> io::Result<Self> {
+        std::fs::create_dir_all(&staging)?;
+        let base = plan::Base {
+            staging,
+            ko_app,
+            full_maps: sys::effective_ids().0 == 0,
+        };
+        Ok(Self {
+            base,
+            spawner: spawn::start()?,
+            count: AtomicU64::new(0),
+        })
+    }
+
+    async fn launch(&self, spec: ContainerSpec) -> Result<Started, StartError> {
+        if spec.argv.first().is_none_or(String::is_empty) {
+            return Err(StartError::Create(format!(
+                "container \"{}\" has no command: the host runtime does not read images, so it does not know the entrypoint of \"{}\"",
+                spec.name, spec.image
+            )));
+        }
+        let plan = Arc::new(plan::plan(&self.base, &spec)?);
+        let (stdout, stdout_child) = stream()?;
+        let (stderr, stderr_child) = stream()?;
+        let stdio = [dev_null()?, stdout_child, stderr_child];
+        let pidfd = launch(&self.spawner, plan.clone(), stdio, None).await?;
+        let number = self.count.fetch_add(1, Ordering::Relaxed);
+        let process = Process {
+            id: container_id(&spec, number),
+            pidfd,
+            exit: OnceCell::new(),
+            env: plan.env.clone(),
+            spec,
+            full_maps: self.base.full_maps,
+            spawner: self.spawner.clone(),
+        };
+        Ok(Started {
+            container: Arc::new(process),
+            stdout,
+            stderr,
+        })
+    }
+}
+
+impl Runtime for HostRuntime {
+    fn name(&self) -> &'static str {
+        "host"
+    }
+
+    fn check(&self) -> BoxFuture<'_, Result<(), StartError>> {
+        Box::pin(async {
+            let spec = ContainerSpec {
+                name: "check".into(),
+                pod: "check".into(),
+                argv: vec!["/bin/sh".into(), "-c".into(), "exit 0".into()],
+                ..ContainerSpec::default()
+            };
+            let started = self.launch(spec).await?;
+            match started.container.wait().await {
+                Exit { code: 0, .. } => Ok(()),
+                Exit { code, .. } => Err(StartError::Start(format!(
+                    "a trial container ended with exit code {code}"
+                ))),
+            }
+        })
+    }
+
+    fn start(&self, spec: ContainerSpec) -> BoxFuture<'_, Result<Started, StartError>> {
+        Box::pin(self.launch(spec))
+    }
+}
+
+/// A process made by this runtime: a container, or a command inside one.
+struct Process {
+    id: String,
+    pidfd: Arc<AsyncFd<OwnedFd>>,
+    exit: OnceCell<Exit>,
+    env: Vec<std::ffi::CString>,
+    spec: ContainerSpec,
+    full_maps: bool,
+    spawner: std::sync::mpsc::Sender<spawn::Request>,
+}
+
+impl Process {
+    async fn reap(&self) -> Exit {
+        loop {
+            let Ok(mut ready) = self.pidfd.readable().await else {
+                return Exit {
+                    code: 255,
+                    signal: None,
+                };
+            };
+            match sys::pidfd_reap(self.pidfd.get_ref().as_fd()) {
+                Ok(Some((libc::CLD_EXITED, code))) => return Exit { code, signal: None },
+                Ok(Some((_, signal))) => {
+                    return Exit {
+                        code: 128 + signal,
+                        signal: Some(signal),
+                    };
+                }
+                Ok(None) => ready.clear_ready(),
+                Err(_) => {
+                    return Exit {
+                        code: 255,
+                        signal: None,
+                    };
+                }
+            }
+        }
+    }
+
+    async fn run_inside(&self, exec: ExecSpec) -> Result<Executed, StartError> {
+        let spec = &self.spec;
+        let search = spec
+            .env
+            .iter()
+            .rev()
+            .find(|(name, _)| name == "PATH")
+            .map_or(DEFAULT_PATH, |(_, value)| value);
+        let plan = Arc::new(plan::Plan {
+            ops: Vec::new(),
+            slots: 0,
+            user: spec.user.unwrap_or(0),
+            group: spec.group.unwrap_or(0),
+            groups: spec.groups.clone(),
+            set_ids: self.full_maps,
+            no_new_privileges: spec.no_new_privileges,
+            working_dir: plan::c(if spec.working_dir.is_empty() {
+                "/"
+            } else {
+                &spec.working_dir
+            })?,
+            programs: plan::programs(&exec.argv, search)?,
+            argv: exec.argv.iter().map(plan::c).collect::<Result<_, _>>()?,
+            env: self.env.clone(),
+        });
+        let (stdout, stdout_child) = stream()?;
+        let (stderr, stderr_child) = stream()?;
+        let (stdin, stdin_child) = if exec.stdin {
+            let (read, write) = sys::pipe().map_err(broken)?;
+            let sender = pipe::Sender::from_owned_fd(write).map_err(broken)?;
+            (Some(Box::pin(sender) as _), read)
+        } else {
+            (None, dev_null()?)
+        };
+        let pidfd = launch(
+            &self.spawner,
+            plan,
+            [stdin_child, stdout_child, stderr_child],
+            Some(self.pidfd.clone()),
+        )
+        .await?;
+        let process = Process {
+            id: self.id.clone(),
+            pidfd,
+            exit: OnceCell::new(),
+            env: self.env.clone(),
+            spec: spec.clone(),
+            full_maps: self.full_maps,
+            spawner: self.spawner.clone(),
+        };
+        Ok(Executed {
+            process: Arc::new(process),
+            stdout,
+            stderr,
+            stdin,
+        })
+    }
+}
+
+impl Container for Process {
+    fn id(&self) -> String {
+        self.id.clone()
+    }
+
+    fn wait(&self) -> BoxFuture<'_, Exit> {
+        Box::pin(async { *self.exit.get_or_init(|| self.reap()).await })
+    }
+
+    fn signal(&self, signal: i32) {
+        if !self.exit.initialized() {
+            sys::pidfd_signal(self.pidfd.get_ref().as_fd(), signal);
+        }
+    }
+
+    fn exec(&self, spec: ExecSpec) -> BoxFuture<'_, Result<Executed, StartError>> {
+        Box::pin(self.run_inside(spec))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.signal(libc::SIGKILL);
+    }
+}
+
+/// Has the process made and waits until its program runs.
+async fn launch(
+    spawner: &std::sync::mpsc::Sender<spawn::Request>,
+    plan: Arc<plan::Plan>,
+    stdio: [OwnedFd; 3],
+    enter: Option<Arc<AsyncFd<OwnedFd>>>,
+) -> Result<Arc<AsyncFd<OwnedFd>>, StartError> {
+    let enter = match &enter {
+        Some(fd) => Some(Arc::new(fd.get_ref().try_clone().map_err(broken)?)),
+        None => None,
+    };
+    let (reply, answer) = oneshot::channel();
+    let request = spawn::Request {
+        plan: plan.clone(),
+        stdio,
+        enter,
+        reply,
+    };
+    spawner
+        .send(request)
+        .map_err(|_| StartError::Create("the spawning thread has ended".into()))?;
+    let spawned = answer
+        .await
+        .map_err(|_| StartError::Create("the spawning thread has ended".into()))?
+        .map_err(|error| refusal::of_clone(&error))?;
+    let mut errors = pipe::Receiver::from_owned_fd(spawned.errors).map_err(broken)?;
+    let pidfd = Arc::new(sys::watch(spawned.pidfd).map_err(broken)?);
+    let mut message = Vec::with_capacity(8);
+    errors.read_to_end(&mut message).await.map_err(broken)?;
+    drop(spawned.go);
+    if let Some((stage, errno)) = message.split_first_chunk::<4>() {
+        let errno = i32::from_ne_bytes(errno.try_into().unwrap_or([0; 4]));
+        let error = refusal::of_stage(
+            &plan,
+            u32::from_ne_bytes(*stage),
+            &io::Error::from_raw_os_error(errno),
+        );
+        let process = pidfd.clone();
+        tokio::spawn(async move {
+            if process.readable().await.is_ok() {
+                drop(sys::pidfd_reap(process.get_ref().as_fd()));
+            }
+        });
+        return Err(error);
+    }
+    Ok(pidfd)
+}
+
+fn broken(error: io::Error) -> StartError {
+    StartError::Create(format!("failed to make a container process: {error}"))
+}
+
+fn stream() -> Result<(Output, OwnedFd), StartError> {
+    let (read, write) = sys::pipe().map_err(broken)?;
+    Ok((
+        Box::pin(pipe::Receiver::from_owned_fd(read).map_err(broken)?),
+        write,
+    ))
+}
+
+fn dev_null() -> Result<OwnedFd, StartError> {
+    Ok(std::fs::File::open("/dev/null").map_err(broken)?.into())
+}
+
+/// An id of 64 hexadecimal digits, as container runtimes have it.
+fn container_id(spec: &ContainerSpec, number: u64) -> String {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    let mut id = String::from("host://");
+    for part in 0..4u64 {
+        let mut hasher = RandomState::new().build_hasher();
+        hasher.write(spec.pod_uid.as_bytes());
+        hasher.write(spec.name.as_bytes());
+        hasher.write_u64(number);
+        hasher.write_u64(part);
+        id.push_str(&format!("{:016x}", hasher.finish()));
+    }
+    id
+}

@@ -1,0 +1,153 @@
+//! What the node asks of a container runtime: start a container, wait for it, signal it, run a command in it.
+
+pub mod host;
+
+use futures::future::BoxFuture;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use tokio::io::AsyncRead;
+
+/// A byte stream of a container's process.
+pub type Output = Pin<Box<dyn AsyncRead + Send>>;
+
+/// Everything a runtime needs to start one container of a Pod.
+#[derive(Debug, Clone, Default)]
+pub struct ContainerSpec {
+    /// Namespace of the Pod.
+    pub namespace: String,
+    /// Name of the Pod; the host name inside the container.
+    pub pod: String,
+    /// UID of the Pod.
+    pub pod_uid: String,
+    /// Name of the container.
+    pub name: String,
+    /// The image as written; runtimes without images ignore it.
+    pub image: String,
+    /// The process to run: command and arguments, variables already expanded.
+    pub argv: Vec<String>,
+    /// The whole environment, in order; the last of a name wins.
+    pub env: Vec<(String, String)>,
+    /// Working directory, made when it is missing.
+    pub working_dir: String,
+    /// Volumes and files to bind, in the order they are to be mounted.
+    pub mounts: Vec<Mount>,
+    /// `runAsUser`; the runtime's default when absent.
+    pub user: Option<u32>,
+    /// `runAsGroup`; the runtime's default when absent.
+    pub group: Option<u32>,
+    /// Supplemental groups, `fsGroup` included.
+    pub groups: Vec<u32>,
+    /// `readOnlyRootFilesystem`.
+    pub read_only_root: bool,
+    /// `allowPrivilegeEscalation: false`.
+    pub no_new_privileges: bool,
+    /// Directories of the host that must not be visible inside.
+    pub hidden: Vec<PathBuf>,
+}
+
+/// One file or directory of the host to show inside a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mount {
+    /// The host's directory or file.
+    pub source: PathBuf,
+    /// A relative path below `source`, resolved without leaving it; empty for `source` itself.
+    pub sub_path: String,
+    /// The absolute path inside the container.
+    pub target: String,
+    /// Whether writes are refused.
+    pub read_only: bool,
+    /// Whether this is a file, so that its mount point is a file too.
+    pub is_file: bool,
+}
+
+/// How a container's process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exit {
+    /// Exit code as a container runtime reports it: 128 + n for a process that died of signal n.
+    pub code: i32,
+    /// The signal that ended the process.
+    pub signal: Option<i32>,
+}
+
+/// Why a container could not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The specification can't be carried out by this runtime (reason `CreateContainerError`).
+    #[error("{0}")]
+    Create(String),
+    /// The process could not be executed (reason `StartError`, exit code 128).
+    #[error("{0}")]
+    Start(String),
+    /// The machine does not permit what the runtime needs.
+    #[error("{0}")]
+    NotPermitted(String),
+}
+
+/// A command to run inside a started container.
+#[derive(Debug, Clone, Default)]
+pub struct ExecSpec {
+    /// Command and arguments.
+    pub argv: Vec<String>,
+    /// Whether the command reads a standard input.
+    pub stdin: bool,
+}
+
+/// A container that has started.
+pub struct Started {
+    /// The container.
+    pub container: Arc<dyn Container>,
+    /// Its standard output.
+    pub stdout: Output,
+    /// Its standard error.
+    pub stderr: Output,
+}
+
+impl std::fmt::Debug for Started {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Started")
+            .field("id", &self.container.id())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A command that was started inside a container.
+pub struct Executed {
+    /// The process; `wait` gives its exit.
+    pub process: Arc<dyn Container>,
+    /// Its standard output.
+    pub stdout: Output,
+    /// Its standard error.
+    pub stderr: Output,
+    /// Its standard input, when asked for.
+    pub stdin: Option<Pin<Box<dyn tokio::io::AsyncWrite + Send>>>,
+}
+
+impl std::fmt::Debug for Executed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Executed").finish_non_exhaustive()
+    }
+}
+
+/// A running (or ended) container.
+pub trait Container: Send + Sync {
+    /// The container's id with its runtime's scheme, such as `host://1f0c…`.
+    fn id(&self) -> String;
+    /// Waits for the end of the container's first process. May be called more than once.
+    fn wait(&self) -> BoxFuture<'_, Exit>;
+    /// Sends a signal to the container's first process; a process that has ended is no error.
+    fn signal(&self, signal: i32);
+    /// Runs a command inside the container.
+    fn exec(&self, spec: ExecSpec) -> BoxFuture<'_, Result<Executed, StartError>>;
+}
+
+/// A way to run containers.
+pub trait Runtime: Send + Sync + 'static {
+    /// The runtime's name, as users write it.
+    fn name(&self) -> &'static str;
+    /// Checks that this machine can run containers in this way.
+    fn check(&self) -> BoxFuture<'_, Result<(), StartError>>;
+    /// Starts a container.
+    fn start(&self, spec: ContainerSpec) -> BoxFuture<'_, Result<Started, StartError>>;
+}
