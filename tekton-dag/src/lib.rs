@@ -1,11 +1,58 @@
 //! From a pipeline and the state of its children: what to start, skip, cancel and finish, and the pipeline condition.
+//!
+//! ```
+//! use std::borrow::Cow;
+//!
+//! use tekton_dag::child::ResolvedTask;
+//! use tekton_dag::deadline::Deadlines;
+//! use tekton_dag::edges;
+//! use tekton_dag::state::PipelineState;
+//! use tekton_types::v1::PipelineTask;
+//!
+//! let task = |name: &str, after: &[&str]| PipelineTask {
+//!     name: name.into(),
+//!     run_after: after.iter().map(|s| (*s).into()).collect(),
+//!     ..PipelineTask::default()
+//! };
+//! let tasks = [task("build", &[]), task("deploy", &["build"])];
+//! let graph = edges::tasks_graph(&tasks)?;
+//! let finally = edges::finally_graph(&[])?;
+//! let mut state = PipelineState {
+//!     tasks: tasks.iter().map(|task| ResolvedTask::new(Cow::Borrowed(task))).collect(),
+//!     graph: &graph,
+//!     finally: &finally,
+//!     spec_status: "",
+//!     deadlines: Deadlines::default(),
+//!     validation_failed: Default::default(),
+//! };
+//! let states = state.classify();
+//! assert_eq!(states.queue(&state)?, [0]);
+//! # Ok::<(), tekton_dag::graph::GraphError>(())
+//! ```
+//!
+//! The main types are [`graph::Graph`], [`state::PipelineState`] with its [`state::States`], and [`tally::Counts`].
+//! The crate knows no Pod, no client and no clock. Feature `cel` (on by default) evaluates CEL in guards.
 
 pub mod graph;
 
 pub mod edges;
 
+pub mod child;
+
+pub mod state;
+
+pub mod skip;
+
+pub mod when;
+
+pub mod deadline;
+
 pub mod matrix;
 
-pub mod draw;
+pub mod results;
+
+pub mod apply;
+
+pub mod tally;
 
 pub use k8s_openapi;
