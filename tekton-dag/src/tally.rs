@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use k8s_openapi::Resource;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use tekton_contract::var::Table;
 use tekton_types::condition::{self, Condition};
 use tekton_types::reason::{pipelinerun as reason, taskrun as task_reason};
@@ -218,6 +220,21 @@ pub fn child_references(state: &PipelineState<'_>, states: &States) -> Vec<Child
         }
     }
     references
+}
+
+/// The start time of a run: `start`, or when its first child was created if that is earlier.
+///
+/// A child that was never stored has no creation time, and counts as earlier than everything.
+pub fn start_time(tasks: &[ResolvedTask<'_>], start: Option<Timestamp>) -> Option<Timestamp> {
+    let created = |metadata: &ObjectMeta| metadata.creation_timestamp.as_ref().map(|time| time.0);
+    tasks
+        .iter()
+        .flat_map(|task| {
+            let pipelines = task.pipeline_runs.iter().map(|run| created(&run.metadata));
+            let customs = task.custom_runs.iter().map(|run| created(&run.metadata));
+            pipelines.chain(customs).chain(task.task_runs.iter().map(|run| created(&run.metadata)))
+        })
+        .fold(start, Option::min)
 }
 
 /// A kind of child, for its reference.

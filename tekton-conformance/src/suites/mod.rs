@@ -8,6 +8,10 @@ mod dag;
 #[cfg(feature = "dag")]
 mod matrix;
 #[cfg(feature = "dag")]
+mod pipeline_state;
+#[cfg(feature = "dag")]
+mod pipelines;
+#[cfg(feature = "dag")]
 mod recorded;
 #[cfg(feature = "contract")]
 mod substitution;
@@ -60,7 +64,11 @@ fn validate() -> Vec<Binding> {
 
 #[cfg(feature = "dag")]
 fn dag() -> Vec<Binding> {
-    vec![Binding::pure("dag", dag::check), Binding::pure("matrix", matrix::check)]
+    vec![
+        Binding::pure("dag", dag::check),
+        Binding::pure("matrix", matrix::check),
+        Binding::pure("pipeline-state", pipeline_state::check),
+    ]
 }
 
 #[cfg(feature = "podgen")]
