@@ -55,4 +55,6 @@ pub mod apply;
 
 pub mod tally;
 
+pub mod check;
+
 pub use k8s_openapi;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use tekton_dag::check;
 use tekton_dag::deadline::Deadlines;
 use tekton_dag::graph::Graph;
 use tekton_dag::results;
@@ -14,7 +15,7 @@ use tekton_types::duration::GoDuration;
 use tekton_types::reason;
 use tekton_types::v1::PipelineRun;
 
-use super::pipelines::{RecordedTask, references, resolved, resolved_json};
+use super::pipelines::{RecordedSpec, RecordedTask, references, resolved, resolved_json};
 use super::recorded::{compare, field, graph, op};
 use crate::Case;
 
@@ -38,9 +39,31 @@ pub(super) fn check(case: &Case) -> Result<(), String> {
             results::fill_cache(&mut task);
             json!({ "resultsCache": task.results_cache })
         }
-        other => return Err(format!("unknown op {other:?}")),
+        other => check_specs(case, other)?,
     };
     compare(case, ours)
+}
+
+/// The checks that need specs.
+fn check_specs(case: &Case, op: &str) -> Result<Value, String> {
+    let recorded: Vec<RecordedTask> = field(case, "state")?;
+    let tasks = resolved(&recorded);
+    Ok(match op {
+        "validatePipelineTaskResults" => error(check::task_results(&tasks)),
+        "validatePipelineResults" => error(check::pipeline_results(&field(case, "pipelineSpec")?, &tasks)),
+        "validateOptionalWorkspaces" => {
+            error(check::optional_workspaces(&field::<Vec<_>>(case, "workspaces")?, &tasks))
+        }
+        "validateParameterTypesInMatrix" => error(check::matrix_types(&tasks)),
+        "validateParamEnumSubset" => {
+            let task: Option<RecordedSpec> = field(case, "resolvedTask")?;
+            let (params, declared): (Vec<_>, Vec<_>) = (field(case, "params")?, field(case, "pipelineParams")?);
+            let (name, spec) =
+                task.map(|task| (task.task_name, Some(task.task_spec.unwrap_or_default()))).unwrap_or_default();
+            error(check::enum_subset(&params, &declared, &name, spec.as_ref()))
+        }
+        other => return Err(format!("unknown op {other:?}")),
+    })
 }
 
 fn error<E: ToString>(outcome: Result<(), E>) -> Value {
