@@ -7,6 +7,16 @@
 mod dag;
 #[cfg(feature = "dag")]
 mod matrix;
+#[cfg(feature = "podgen")]
+mod podgen;
+#[cfg(feature = "podgen")]
+mod podgen_parts;
+#[cfg(feature = "podgen")]
+mod podgen_support;
+#[cfg(feature = "podgen")]
+mod podgen_transformers;
+#[cfg(feature = "podgen")]
+mod podstatus;
 #[cfg(feature = "dag")]
 mod pipeline_state;
 #[cfg(feature = "dag")]
@@ -73,7 +83,12 @@ fn dag() -> Vec<Binding> {
 
 #[cfg(feature = "podgen")]
 fn podgen() -> Vec<Binding> {
-    vec![]
+    vec![
+        Binding::pure("podgen", podgen::check),
+        Binding::pure("podgen-parts", podgen_parts::check),
+        Binding::pure("podgen-transformers", podgen_transformers::check),
+        Binding::pure("podstatus", podstatus::check),
+    ]
 }
 
 #[cfg(feature = "engine")]

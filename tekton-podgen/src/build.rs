@@ -1,0 +1,521 @@
+//! Builds the Pod of a TaskRun: the passes, in their order.
+
+use crate::convert::{self, list, text};
+use crate::credentials::{self, Credentials, KnownHostsMissing};
+use crate::facts::{Fact, Facts, ImageLookup, Need};
+use crate::image::{Reference, ReferenceError};
+use crate::init;
+use crate::merge;
+use crate::metadata;
+use crate::names::{self, RESULTS_SIDECAR, SIDECAR_PREFIX};
+use crate::order::{self, OrderError, Ordering};
+use crate::script::{self, Scripted, ShellImages};
+use crate::security::SecurityContextConfig;
+use crate::suffix::Suffixes;
+use crate::transform;
+use crate::volumes::{self, DuplicateVolume};
+use k8s_openapi::api::core::v1::{Container, EnvVar, Pod, PodSpec, Volume};
+use std::collections::BTreeMap;
+use tekton_types::config::Config;
+use tekton_types::pod::PodTemplate;
+use tekton_types::v1::{Sidecar, Step, TaskRun, TaskSpec};
+use thiserror::Error;
+
+/// What a Pod is built from.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// The TaskRun. Its name, metadata and retries decide the name of the Pod.
+    pub task_run: &'a TaskRun,
+    /// The task to run, with every substitution done and workspaces mounted.
+    pub task_spec: &'a TaskSpec,
+    /// What was fetched so far.
+    pub facts: &'a Facts,
+}
+
+/// How Pods are built, the same for all TaskRuns.
+#[derive(Clone, Debug)]
+pub struct Options<'a> {
+    /// Feature flags and defaults.
+    pub config: &'a Config,
+    /// Images of Tekton's own containers.
+    pub images: &'a Images,
+    /// Version of the controller, for the release annotation.
+    pub release: &'a str,
+    /// Where suffixes of script files come from; `None` derives them from the uid of the TaskRun.
+    pub suffixes: Option<Suffixes>,
+    /// Whether the transformers run (default resources, LimitRanges, affinity assistant).
+    pub transform: bool,
+}
+
+/// Images of the containers that Tekton adds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Images {
+    /// Carries the entrypoint.
+    pub entrypoint: String,
+    /// Prints results.
+    pub sidecar_log_results: String,
+    /// Does nothing; takes the place of sidecars that are to stop.
+    pub nop: String,
+    /// A shell, for writing scripts.
+    pub shell: String,
+    /// A shell on Windows.
+    pub shell_windows: String,
+    /// Creates working directories.
+    pub working_dir_init: String,
+}
+
+/// A Pod that cannot be built (yet).
+#[derive(Clone, Debug, PartialEq, Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// A fact is unknown; [`needs`] lists all that are.
+    #[error("{0:?} is not known yet")]
+    Needs(Need),
+    /// A fact could not be fetched.
+    #[error("{0}")]
+    Fetch(String),
+    /// An SSH secret lacks `known_hosts`.
+    #[error(transparent)]
+    KnownHosts(#[from] KnownHostsMissing),
+    /// A step's image is no image reference.
+    #[error(transparent)]
+    Reference(#[from] ReferenceError),
+    /// The steps cannot be put in order.
+    #[error(transparent)]
+    Order(#[from] OrderError),
+    /// Two volumes share a name.
+    #[error(transparent)]
+    Volumes(#[from] DuplicateVolume),
+}
+
+/// The facts that building this Pod needs and that are not known yet.
+pub fn needs(input: &Input<'_>, options: &Options<'_>) -> Vec<Need> {
+    let flags = &options.config.feature_flags;
+    let mut needs = Vec::new();
+    let facts = input.facts;
+    if !flags.disable_creds_init {
+        let account = credentials::account_name(&input.task_run.spec.service_account_name);
+        match facts.service_accounts.get(account) {
+            None => needs.push(Need::ServiceAccount(account.to_owned())),
+            Some(Fact::Known(account)) => needs.extend(
+                credentials::secrets_of(account)
+                    .into_iter()
+                    .filter(|secret| !facts.secrets.contains_key(*secret))
+                    .map(|secret| Need::Secret(secret.to_owned())),
+            ),
+            Some(_) => {}
+        }
+    }
+    needs.extend(
+        image_lookups(input.task_spec)
+            .into_iter()
+            .filter(|lookup| !facts.images.contains_key(&lookup.image))
+            .map(Need::Image),
+    );
+    if flags.enable_kubernetes_sidecar && facts.server_version.is_none() {
+        needs.push(Need::ServerVersion);
+    }
+    if options.transform && facts.limit_ranges.is_none() {
+        needs.push(Need::LimitRanges);
+    }
+    needs
+}
+
+/// Images whose commands are looked up: once for each reference, in the order of the steps. The first step that uses
+/// a reference decides whether it counts as having arguments.
+pub fn image_lookups(task: &TaskSpec) -> Vec<ImageLookup> {
+    let template = task.step_template.as_ref();
+    let mut lookups: Vec<ImageLookup> = Vec::new();
+    for step in &task.steps {
+        let commanded = !step.script.is_empty()
+            || !step.command.is_empty()
+            || template.is_some_and(|template| !template.command.is_empty());
+        let image = match template {
+            Some(template) if step.image.is_empty() => &template.image,
+            _ => &step.image,
+        };
+        if commanded || lookups.iter().any(|lookup| lookup.image == *image) || Reference::parse(image).is_err() {
+            continue;
+        }
+        let has_args = !step.args.is_empty() || template.is_some_and(|template| !template.args.is_empty());
+        lookups.push(ImageLookup { image: image.clone(), has_args });
+    }
+    lookups
+}
+
+/// Whether the run's nodes are selected by Windows.
+pub fn uses_windows(run: &TaskRun) -> bool {
+    run.spec
+        .pod_template
+        .as_ref()
+        .is_some_and(|template| template.node_selector.get(names::OS_LABEL).map(String::as_str) == Some("windows"))
+}
+
+/// Whether the first step may start at once: nothing to wait for, or waiting is turned off.
+pub fn ready_immediately(config: &Config, has_sidecars: bool) -> bool {
+    let flags = &config.feature_flags;
+    let waits = has_sidecars || flags.running_in_env_with_injected_sidecars;
+    !(waits && flags.await_sidecar_readiness)
+}
+
+/// Builds the Pod of a TaskRun. Pure: the same input gives the same Pod.
+///
+/// Errors come in the order in which upstream finds them: credentials, image look-ups, ordering, volume names, server
+/// version, LimitRanges.
+pub fn build(input: &Input<'_>, options: &Options<'_>) -> Result<Pod, BuildError> {
+    Builder::new(input, options)?.run()
+}
+
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the configuration, read once")]
+struct Builder<'a> {
+    run: &'a TaskRun,
+    task: &'a TaskSpec,
+    facts: &'a Facts,
+    options: &'a Options<'a>,
+    template: PodTemplate,
+    alpha: bool,
+    spire: bool,
+    windows: bool,
+    security: SecurityContextConfig,
+    sidecar_logs: bool,
+    credentials: Credentials,
+}
+
+impl<'a> Builder<'a> {
+    fn new(input: &Input<'a>, options: &'a Options<'a>) -> Result<Self, BuildError> {
+        let flags = &options.config.feature_flags;
+        let run = input.task_run;
+        let credentials = if flags.disable_creds_init {
+            Credentials::default()
+        } else {
+            credentials::credentials(
+                &run.spec.service_account_name,
+                input.facts,
+                flags.require_git_ssh_secret_known_hosts,
+            )?
+        };
+        Ok(Self {
+            run,
+            task: input.task_spec,
+            facts: input.facts,
+            options,
+            template: run.spec.pod_template.clone().unwrap_or_default(),
+            alpha: flags.enable_api_fields == "alpha",
+            spire: flags.enforce_nonfalsifiability == "spire",
+            windows: uses_windows(run),
+            security: SecurityContextConfig {
+                set_security_context: flags.set_security_context,
+                set_read_only_root_filesystem: flags.set_security_context_read_only_root_filesystem,
+            },
+            sidecar_logs: flags.result_extraction_method == "sidecar-logs",
+            credentials,
+        })
+    }
+
+    fn run(mut self) -> Result<Pod, BuildError> {
+        let flags = &self.options.config.feature_flags;
+        let images = self.options.images;
+        let mut steps = merge::steps_with_template(self.task);
+        merge::override_steps(&mut steps, &self.run.spec.step_specs);
+        if let Some(resources) = &self.run.spec.compute_resources {
+            transform::spread_resources(&mut steps, resources);
+        }
+        let results_sidecar =
+            self.sidecar_logs && (!self.task.results.is_empty() || init::any_refers_to_artifacts(&steps));
+        let sidecars = self.sidecars(results_sidecar);
+        let extra_args = self.extra_args(results_sidecar);
+        let ready = ready_immediately(self.options.config, !sidecars.is_empty());
+
+        let mut init = vec![init::prepare(
+            &images.entrypoint,
+            steps.iter().map(|step| step.name.as_str()),
+            self.security,
+            self.windows,
+        )];
+        let mut volumes = volumes::implicit();
+        volumes.append(&mut self.credentials.volumes);
+        let (scripts, mut steps, mut sidecars) = self.place_scripts(steps, sidecars);
+        if let Some(scripts) = scripts {
+            init.push(scripts);
+            volumes.push(volumes::empty_dir(volumes::SCRIPTS));
+        }
+        if self.debug().is_some_and(tekton_types::v1::TaskRunDebug::needs_debug) {
+            volumes.push(volumes::empty_dir(volumes::DEBUG_SCRIPTS));
+            volumes.push(volumes::empty_dir(volumes::DEBUG_INFO));
+        }
+        init.extend(init::working_dir(&images.working_dir_init, &steps, self.security, self.windows));
+        resolve_entrypoints(&mut steps, &self.facts.images)?;
+        order::order(
+            &mut steps,
+            Some(self.task),
+            Ordering {
+                extra_args: &extra_args,
+                debug: self.debug(),
+                wait_for_ready: !ready,
+                keep_pod_on_cancel: flags.enable_keep_pod_on_cancel,
+            },
+        )?;
+        volumes.push(volumes::empty_dir(volumes::BIN));
+        if !ready || flags.enable_keep_pod_on_cancel {
+            volumes.push(volumes::downward(flags.enable_keep_pod_on_cancel));
+        }
+        self.add_variables(&mut steps);
+        self.mount_implicit(&mut steps, &mut sidecars, &mut volumes, results_sidecar);
+        for (index, step) in steps.iter_mut().enumerate() {
+            step.name = names::restrict_length(&names::step_container(&step.name, index));
+        }
+        volumes.extend(self.task.volumes.iter().cloned());
+        volumes.append(&mut self.template.volumes);
+        volumes::check_unique(&volumes)?;
+        if self.spire {
+            volumes.push(volumes::spire());
+            for container in steps.iter_mut().chain(&mut init) {
+                container.volume_mounts.get_or_insert_default().push(volumes::spire_mount());
+            }
+        }
+        self.merge_sidecars(sidecars, &mut steps, &mut init)?;
+        let mut pod = self.assemble(init, steps, volumes, ready);
+        if self.options.transform {
+            self.transform(&mut pod)?;
+        }
+        transform::canonical_quantities(&mut pod);
+        Ok(pod)
+    }
+
+    fn debug(&self) -> Option<&'a tekton_types::v1::TaskRunDebug> {
+        self.run.spec.debug.as_ref().filter(|_| self.alpha)
+    }
+
+    fn sidecars(&self, results_sidecar: bool) -> Vec<Sidecar> {
+        let mut sidecars = self.task.sidecars.clone();
+        if results_sidecar {
+            let interval = self.options.config.defaults.default_sidecar_log_polling_interval.to_string();
+            sidecars.push(init::results_sidecar(
+                self.task,
+                &self.options.images.sidecar_log_results,
+                self.security,
+                self.windows,
+                &interval,
+            ));
+        }
+        merge::override_sidecars(&mut sidecars, &self.run.spec.sidecar_specs);
+        sidecars
+    }
+
+    /// Flags that every step gets: SPIRE, credentials, where results go, compression.
+    fn extra_args(&self, results_sidecar: bool) -> Vec<String> {
+        let mut args = Vec::new();
+        if self.spire {
+            args.push("-enable_spire".to_owned());
+        }
+        args.extend(self.credentials.args.iter().cloned());
+        if results_sidecar {
+            args.push("-result_from".to_owned());
+            args.push("sidecar-logs".to_owned());
+        }
+        let flags = &self.options.config.feature_flags;
+        if flags.enable_termination_message_compression && !self.sidecar_logs {
+            args.push("-compress_termination_message=true".to_owned());
+        }
+        args
+    }
+
+    fn place_scripts(
+        &self,
+        steps: Vec<Step>,
+        sidecars: Vec<Sidecar>,
+    ) -> (Option<Container>, Vec<Container>, Vec<Container>) {
+        let mut steps: Vec<Scripted> = steps.into_iter().map(convert::step).collect();
+        let mut sidecars: Vec<Scripted> = sidecars.into_iter().map(convert::sidecar).collect();
+        let mut suffixes = self
+            .options
+            .suffixes
+            .clone()
+            .unwrap_or_else(|| Suffixes::seeded(self.run.metadata.uid.as_deref().unwrap_or_default()));
+        let images = ShellImages {
+            linux: &self.options.images.shell,
+            windows: if self.alpha { &self.options.images.shell_windows } else { "" },
+        };
+        let init = script::place(images, &mut steps, &mut sidecars, self.debug(), self.security, &mut suffixes);
+        let containers = |scripted: Vec<Scripted>| scripted.into_iter().map(|s| s.container).collect();
+        (init, containers(steps), containers(sidecars))
+    }
+
+    /// Variables of the Pod template win over the step's own, and hermetic execution over both.
+    fn add_variables(&self, steps: &mut [Container]) {
+        let forbidden = &self.options.config.defaults.default_forbidden_env;
+        let annotations = self.run.metadata.annotations.as_ref();
+        let hermetic = self.alpha
+            && annotations.and_then(|all| all.get(names::EXECUTION_MODE_ANNOTATION)).map(String::as_str)
+                == Some(names::EXECUTION_MODE_HERMETIC);
+        for step in steps {
+            let mut env = step.env.take().unwrap_or_default();
+            env.extend(self.template.env.iter().filter(|variable| !forbidden.contains(&variable.name)).cloned());
+            if hermetic {
+                env.push(variable(names::HERMETIC_VARIABLE, "1".to_owned()));
+            }
+            step.env = list(env);
+        }
+    }
+
+    fn mount_implicit(
+        &mut self,
+        steps: &mut [Container],
+        sidecars: &mut [Container],
+        volumes: &mut Vec<Volume>,
+        results_sidecar: bool,
+    ) {
+        let mut defaults = vec![volumes::mount(volumes::BIN, names::BIN_DIR, true)];
+        defaults.extend(volumes::implicit_mounts());
+        defaults.append(&mut self.credentials.mounts);
+        let count = steps.len();
+        let with_creds = !self.options.config.feature_flags.disable_creds_init;
+        for (index, step) in steps.iter_mut().enumerate() {
+            let mounts = step.volume_mounts.get_or_insert_default();
+            if with_creds {
+                let (volume, mount) = volumes::creds_home(index);
+                volumes.push(volume);
+                mounts.push(mount);
+            }
+            // A step may write only its own state; it reads that of the others.
+            volumes.push(volumes::run(index));
+            mounts.extend((0..count).map(|other| volumes::run_mount(other, other != index)));
+            volumes::add_unmounted(mounts, &defaults);
+        }
+        if !results_sidecar {
+            return;
+        }
+        for sidecar in sidecars.iter_mut().filter(|s| s.name == RESULTS_SIDECAR) {
+            let mounts = sidecar.volume_mounts.get_or_insert_default();
+            mounts.extend((0..count).map(|step| volumes::run_mount(step, true)));
+            volumes::add_unmounted(mounts, &defaults);
+        }
+    }
+
+    /// Sidecars run beside the steps, or as init containers that restart where Kubernetes supports it.
+    fn merge_sidecars(
+        &self,
+        sidecars: Vec<Container>,
+        steps: &mut Vec<Container>,
+        init: &mut Vec<Container>,
+    ) -> Result<(), BuildError> {
+        let native = self.options.config.feature_flags.enable_kubernetes_sidecar
+            && known(self.facts.server_version.as_ref(), || Need::ServerVersion)?
+                .is_some_and(crate::facts::ServerVersion::has_native_sidecars);
+        for mut sidecar in sidecars {
+            if native {
+                sidecar.restart_policy = Some("Always".to_owned());
+                if sidecar.name == RESULTS_SIDECAR {
+                    // Ending would only make Kubernetes start it again.
+                    let command = sidecar.command.get_or_insert_default();
+                    command.push("-kubernetes-sidecar-mode".to_owned());
+                    command.push("true".to_owned());
+                }
+            }
+            sidecar.name = names::restrict_length(&format!("{SIDECAR_PREFIX}{}", sidecar.name));
+            if native {
+                init.push(sidecar);
+            } else {
+                steps.push(sidecar);
+            }
+        }
+        Ok(())
+    }
+
+    fn assemble(&self, init: Vec<Container>, containers: Vec<Container>, volumes: Vec<Volume>, ready: bool) -> Pod {
+        let PodTemplate {
+            node_selector,
+            env: _,
+            tolerations,
+            affinity,
+            security_context,
+            volumes: _,
+            runtime_class_name,
+            automount_service_account_token,
+            dns_policy,
+            dns_config,
+            enable_service_links,
+            priority_class_name,
+            scheduler_name,
+            image_pull_secrets,
+            host_aliases,
+            host_network,
+            host_users,
+            topology_spread_constraints,
+        } = self.template.clone();
+        Pod {
+            metadata: metadata::of_pod(self.run, self.options, ready),
+            spec: Some(PodSpec {
+                restart_policy: Some("Never".to_owned()),
+                init_containers: list(init),
+                containers,
+                service_account_name: text(self.run.spec.service_account_name.clone()),
+                volumes: list(volumes),
+                node_selector: (!node_selector.is_empty()).then_some(node_selector),
+                tolerations: list(tolerations),
+                affinity,
+                security_context,
+                runtime_class_name,
+                automount_service_account_token,
+                scheduler_name: text(scheduler_name),
+                host_network: host_network.then_some(true),
+                host_users,
+                dns_policy,
+                dns_config,
+                enable_service_links,
+                priority_class_name,
+                image_pull_secrets: list(image_pull_secrets),
+                host_aliases: list(host_aliases),
+                topology_spread_constraints: list(topology_spread_constraints),
+                active_deadline_seconds: Some(metadata::active_deadline_seconds(self.run, self.options.config)),
+                ..PodSpec::default()
+            }),
+            status: None,
+        }
+    }
+
+    fn transform(&self, pod: &mut Pod) -> Result<(), BuildError> {
+        transform::default_resources(pod, &self.options.config.defaults.default_container_resource_requirements);
+        let ranges = known(self.facts.limit_ranges.as_ref(), || Need::LimitRanges)?;
+        transform::limit_range(pod, ranges.map_or(&[], Vec::as_slice));
+        if let Some(annotations) = &self.run.metadata.annotations {
+            transform::affinity_assistant(pod, annotations);
+        }
+        Ok(())
+    }
+}
+
+/// The value of a fact; `None` when it does not exist.
+fn known<T>(fact: Option<&Fact<T>>, need: impl Fn() -> Need) -> Result<Option<&T>, BuildError> {
+    match fact {
+        Some(Fact::Known(value)) => Ok(Some(value)),
+        Some(Fact::Missing) => Ok(None),
+        Some(Fact::Denied(error)) => Err(BuildError::Fetch(error.clone())),
+        None => Err(BuildError::Needs(need())),
+    }
+}
+
+fn variable(name: &str, value: String) -> EnvVar {
+    EnvVar { name: name.to_owned(), value: Some(value), value_from: None }
+}
+
+/// Gives steps without a command their image by digest, and the commands of all platforms in a variable.
+pub fn resolve_entrypoints(
+    steps: &mut [Container],
+    images: &BTreeMap<String, Fact<crate::image::ImageMetadata>>,
+) -> Result<(), BuildError> {
+    for step in steps {
+        if step.command.as_ref().is_some_and(|command| !command.is_empty()) {
+            continue;
+        }
+        let image = step.image.clone().unwrap_or_default();
+        let reference = Reference::parse(&image)?;
+        let has_args = step.args.as_ref().is_some_and(|args| !args.is_empty());
+        let need = || Need::Image(ImageLookup { image: image.clone(), has_args });
+        let metadata =
+            known(images.get(&image), need)?.ok_or_else(|| BuildError::Fetch(format!("image {image:?} not found")))?;
+        step.image = Some(reference.with_digest(&metadata.digest));
+        step.env.get_or_insert_default().push(variable(names::PLATFORM_COMMANDS_VARIABLE, metadata.commands_json()));
+    }
+    Ok(())
+}

@@ -1,0 +1,385 @@
+//! Step states, and the results and artifacts that come with them.
+
+use super::sidecar_log;
+use super::{Observation, SIDECAR_LOGS, needs_sidecar_log};
+use crate::facts::Fact;
+use crate::names::STEP_PREFIX;
+use crate::quote::go_quote;
+use indexmap::IndexMap;
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{Container, ContainerStatus};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use std::collections::BTreeMap;
+use tekton_contract::termination::{self, ResultType, RunResult};
+use tekton_types::condition::{self, Condition};
+use tekton_types::v1::{
+    Artifact, Artifacts, ParamValue, StepResult, StepState, TaskResult, TaskRunResult, TaskRunStatus,
+};
+
+const STRING: &str = "string";
+const TIME_LAYOUT: &str = "2006-01-02T15:04:05.000Z07:00";
+
+/// Puts container statuses into the order of the containers of the Pod's spec; a container without a status gets an
+/// empty one.
+pub fn sort_statuses(statuses: &mut [ContainerStatus], containers: &[Container]) {
+    let by_name: BTreeMap<String, ContainerStatus> =
+        statuses.iter().map(|status| (status.name.clone(), status.clone())).collect();
+    for (slot, container) in statuses.iter_mut().zip(containers) {
+        *slot = by_name.get(&container.name).cloned().unwrap_or_default();
+    }
+}
+
+pub(super) fn set_steps(
+    status: &mut TaskRunStatus,
+    observation: &Observation<'_>,
+    statuses: &[&ContainerStatus],
+    errors: &mut Vec<String>,
+) {
+    let run = observation.task_run;
+    let embedded = run.spec.task_spec.iter().flat_map(|spec| &spec.results);
+    let resolved = observation.task_spec.iter().flat_map(|spec| &spec.results);
+    let declared: Vec<&TaskResult> = embedded.chain(resolved).collect();
+    let done = condition::succeeded(&status.conditions).is_some_and(|c| !Condition::is_unknown(c));
+    let log_entries = read_sidecar_log(observation, errors);
+
+    if done {
+        let from_log = sidecar_log::task_results(&log_entries);
+        let filtered = filter(&from_log, &declared, &[]);
+        status.results.extend(filtered.task);
+        match artifacts_of(&log_entries, ResultType::TASK_RUN_ARTIFACTS, None) {
+            Ok(artifacts) => status.artifacts = Some(artifacts.unwrap_or_default()),
+            Err(error) => errors.push(error),
+        }
+    }
+    let mut states: Vec<StepState> = Vec::with_capacity(statuses.len());
+    for container in statuses {
+        let context = StepContext { observation, declared: &declared, log_entries: &log_entries, done };
+        states.push(context.state(container, status, errors));
+    }
+    if !states.is_empty() {
+        status.steps = states;
+    }
+}
+
+fn read_sidecar_log(observation: &Observation<'_>, errors: &mut Vec<String>) -> Vec<RunResult> {
+    let config = observation.config;
+    let wanted = config.feature_flags.result_extraction_method == SIDECAR_LOGS
+        && needs_sidecar_log(observation.task_run, observation.pod, observation.task_spec, config);
+    match observation.sidecar_log.filter(|_| wanted) {
+        Some(Fact::Known(log)) => {
+            let (entries, error) = sidecar_log::parse(log, config.feature_flags.max_result_size);
+            errors.extend(error);
+            entries
+        }
+        Some(Fact::Denied(error)) => {
+            errors.push(error.clone());
+            Vec::new()
+        }
+        Some(Fact::Missing) | None => Vec::new(),
+    }
+}
+
+struct StepContext<'a> {
+    observation: &'a Observation<'a>,
+    declared: &'a [&'a TaskResult],
+    log_entries: &'a [RunResult],
+    done: bool,
+}
+
+impl StepContext<'_> {
+    fn state(&self, container: &ContainerStatus, status: &mut TaskRunStatus, errors: &mut Vec<String>) -> StepState {
+        let declared_by_step: Vec<&StepResult> = self
+            .observation
+            .task_spec
+            .iter()
+            .flat_map(|spec| &spec.steps)
+            .filter(|step| container.name.strip_prefix(STEP_PREFIX) == Some(&step.name))
+            .flat_map(|step| &step.results)
+            .collect();
+        let fetched = fetched_by_task(&container.name, self.declared).unwrap_or_else(|error| {
+            errors.push(error);
+            BTreeMap::new()
+        });
+        let from_log = sidecar_log::step_results(self.log_entries, &container.name).unwrap_or_else(|error| {
+            errors.push(error);
+            Vec::new()
+        });
+        let mut step_results = Vec::new();
+        if self.done {
+            let filtered = filter(&from_log, self.declared, &declared_by_step);
+            status.results.extend(task_results(&filtered.step, &fetched));
+            step_results = filtered.step;
+        }
+        let log_artifacts = artifacts_of(self.log_entries, ResultType::STEP_ARTIFACTS, Some(&container.name));
+        let mut artifacts = log_artifacts
+            .unwrap_or_else(|error| {
+                errors.push(error);
+                None
+            })
+            .unwrap_or_default();
+
+        let name = container.name.strip_prefix(STEP_PREFIX).unwrap_or(&container.name);
+        let state = container.state.clone().unwrap_or_default();
+        let mut step = StepState {
+            waiting: state.waiting,
+            running: state.running,
+            terminated: state.terminated,
+            name: name.to_owned(),
+            container: container.name.clone(),
+            image_id: container.image_id.clone(),
+            provenance: status
+                .steps
+                .iter()
+                .rfind(|known| known.name == name)
+                .and_then(|known| known.provenance.clone()),
+            ..StepState::default()
+        };
+        let message = step
+            .terminated
+            .as_ref()
+            .and_then(|terminated| terminated.message.clone())
+            .filter(|message| !message.is_empty());
+        if let Some(message) = message {
+            match termination::decode(message.as_bytes()) {
+                Ok(entries) => self.read_message(
+                    &entries,
+                    &declared_by_step,
+                    &fetched,
+                    MessageTarget { step: &mut step, results: &mut step_results, artifacts: &mut artifacts, status },
+                    errors,
+                ),
+                Err(error) => errors.push(error),
+            }
+        }
+        step.results = step_results;
+        step.inputs = artifacts.inputs;
+        step.outputs = artifacts.outputs;
+        step
+    }
+
+    fn read_message(
+        &self,
+        entries: &[RunResult],
+        declared_by_step: &[&StepResult],
+        fetched: &BTreeMap<String, String>,
+        target: MessageTarget<'_>,
+        errors: &mut Vec<String>,
+    ) {
+        let MessageTarget { step, results, artifacts, status } = target;
+        match artifacts_of(entries, ResultType::STEP_ARTIFACTS, None) {
+            Ok(Some(found)) => *artifacts = found,
+            Ok(None) => {}
+            Err(error) => errors.push(error),
+        }
+        let started_at = ok(started_at(entries), errors).flatten();
+        let exit_code = ok(exit_code(entries), errors).flatten();
+        let filtered = filter(entries, self.declared, declared_by_step);
+        if self.done {
+            status.results.extend(filtered.task);
+            status.results.extend(task_results(&filtered.step, fetched));
+            results.extend(filtered.step);
+            let of_task = artifacts_of(&filtered.entries, ResultType::TASK_RUN_ARTIFACTS, None);
+            let of_task = ok(of_task, errors).flatten().unwrap_or_default();
+            let all = status.artifacts.get_or_insert_default();
+            merge_artifacts(all, &of_task);
+            merge_artifacts(all, artifacts);
+        }
+        let Some(terminated) = &mut step.terminated else {
+            return;
+        };
+        terminated.message = (!filtered.entries.is_empty())
+            .then(|| termination::encode(&filtered.entries))
+            .filter(|message| !message.is_empty());
+        if let Some(started_at) = started_at {
+            terminated.started_at = Some(started_at);
+        }
+        if let Some(exit_code) = exit_code {
+            terminated.exit_code = exit_code;
+        }
+        let reason = entries
+            .iter()
+            .find(|entry| entry.result_type == ResultType::INTERNAL && entry.key == termination::REASON)
+            .map(|entry| entry.value.clone())
+            .filter(|reason| !reason.is_empty());
+        step.termination_reason = match (reason, exit_code) {
+            (Some(reason), _) => reason,
+            (None, Some(_)) => termination::REASON_CONTINUED.to_owned(),
+            (None, None) => terminated.reason.clone().unwrap_or_default(),
+        };
+    }
+}
+
+struct MessageTarget<'a> {
+    step: &'a mut StepState,
+    results: &'a mut Vec<TaskRunResult>,
+    artifacts: &'a mut Artifacts,
+    status: &'a mut TaskRunStatus,
+}
+
+fn ok<T>(result: Result<T, String>, errors: &mut Vec<String>) -> Option<T> {
+    result.map_err(|error| errors.push(error)).ok()
+}
+
+#[derive(Default)]
+struct Filtered {
+    task: Vec<TaskRunResult>,
+    step: Vec<TaskRunResult>,
+    /// Entries that users may see.
+    entries: Vec<RunResult>,
+}
+
+/// Sorts entries into task results, step results and what is shown; internal entries are dropped.
+fn filter(entries: &[RunResult], declared: &[&TaskResult], declared_by_step: &[&StepResult]) -> Filtered {
+    let mut filtered = Filtered::default();
+    for entry in entries {
+        match entry.result_type {
+            ResultType::TASK_RUN => {
+                let declared = declared.iter().rfind(|result| result.name == entry.key);
+                let is_string = declared.is_some_and(|result| result.type_ == STRING);
+                filtered.task.push(typed(entry, is_string));
+            }
+            ResultType::STEP => {
+                let declared = declared_by_step.iter().rfind(|result| result.name == entry.key);
+                let is_string = declared.is_some_and(|result| result.type_ == STRING);
+                filtered.step.push(typed(entry, is_string));
+            }
+            ResultType::INTERNAL => continue,
+            _ => {}
+        }
+        filtered.entries.push(entry.clone());
+    }
+    filtered
+}
+
+fn typed(entry: &RunResult, is_string: bool) -> TaskRunResult {
+    let value = if is_string { ParamValue::String(entry.value.clone()) } else { value_of(&entry.value) };
+    TaskRunResult { name: entry.key.clone(), type_: value.type_name().to_owned(), value }
+}
+
+/// A list or map of strings when the text is the JSON of one, else a string: the text itself if it is no JSON string.
+fn value_of(text: &str) -> ParamValue {
+    let plain = |value: Option<String>| value.unwrap_or_default();
+    if text.starts_with('[')
+        && let Ok(items) = serde_json::from_str::<Vec<Option<String>>>(text)
+    {
+        return ParamValue::Array(items.into_iter().map(plain).collect());
+    }
+    if text.starts_with('{')
+        && let Ok(entries) = serde_json::from_str::<BTreeMap<String, Option<String>>>(text)
+    {
+        return ParamValue::Object(entries.into_iter().map(|(key, value)| (key, plain(value))).collect());
+    }
+    match serde_json::from_str::<Option<String>>(text) {
+        Ok(value) => ParamValue::String(plain(value)),
+        Err(_) => ParamValue::String(text.to_owned()),
+    }
+}
+
+/// Step results that task results take their value from: step result → task result.
+fn fetched_by_task(container: &str, declared: &[&TaskResult]) -> Result<BTreeMap<String, String>, String> {
+    let mut fetched = BTreeMap::new();
+    for result in declared {
+        let Some(ParamValue::String(reference)) = &result.value else {
+            continue;
+        };
+        if reference.is_empty() {
+            continue;
+        }
+        let (step, step_result) = step_result_reference(reference)?;
+        if container.strip_prefix(STEP_PREFIX) == Some(step) {
+            fetched.insert(step_result.to_owned(), result.name.clone());
+        }
+    }
+    Ok(fetched)
+}
+
+/// Splits `$(steps.<step>.results.<result>)`.
+fn step_result_reference(text: &str) -> Result<(&str, &str), String> {
+    let find = || {
+        let (_, inner) = text.split_once("$(steps.")?;
+        let (step, rest) = inner.split_once(".results.")?;
+        let (result, _) = rest.split_once(')')?;
+        Some((step, result))
+    };
+    find().ok_or_else(|| {
+        format!(
+            "Could not extract step name and result name. Expected value to look like \
+             $(steps.<stepName>.results.<resultName>) but got \"{text}\""
+        )
+    })
+}
+
+fn task_results(step_results: &[TaskRunResult], fetched: &BTreeMap<String, String>) -> Vec<TaskRunResult> {
+    step_results
+        .iter()
+        .filter_map(|result| {
+            let name = fetched.get(&result.name)?;
+            Some(TaskRunResult { name: name.clone(), ..result.clone() })
+        })
+        .collect()
+}
+
+fn started_at(entries: &[RunResult]) -> Result<Option<Time>, String> {
+    let Some(entry) = entries.iter().find(|entry| entry.key == termination::STARTED_AT) else {
+        return Ok(None);
+    };
+    let time: Timestamp = entry.value.parse().map_err(|_| {
+        let text = go_quote(&entry.value);
+        format!(
+            "could not parse time value {text} in StartedAt field: parsing time {text} as \"{TIME_LAYOUT}\": \
+             cannot parse {text} as \"2006\""
+        )
+    })?;
+    let whole = Timestamp::from_second(time.as_second()).unwrap_or(time);
+    Ok(Some(Time(whole)))
+}
+
+fn exit_code(entries: &[RunResult]) -> Result<Option<i32>, String> {
+    let Some(entry) = entries.iter().find(|entry| entry.key == termination::EXIT_CODE) else {
+        return Ok(None);
+    };
+    entry.value.parse().map(Some).map_err(|error: std::num::ParseIntError| {
+        let cause = match error.kind() {
+            std::num::IntErrorKind::PosOverflow | std::num::IntErrorKind::NegOverflow => "value out of range",
+            _ => "invalid syntax",
+        };
+        let text = go_quote(&entry.value);
+        format!("could not parse int value {text} in ExitCode field: strconv.ParseInt: parsing {text}: {cause}")
+    })
+}
+
+fn artifacts_of(entries: &[RunResult], kind: ResultType, key: Option<&str>) -> Result<Option<Artifacts>, String> {
+    entries
+        .iter()
+        .find(|entry| entry.result_type == kind && key.is_none_or(|key| key == entry.key))
+        .map(|entry| {
+            serde_json::from_str(&entry.value).map_err(|error| {
+                tekton_contract::json::parse(entry.value.as_bytes())
+                    .err()
+                    .map_or_else(|| error.to_string(), |error| error.to_string())
+            })
+        })
+        .transpose()
+}
+
+/// Adds artifacts by name; equal values are not repeated. Names come out sorted.
+fn merge_artifacts(into: &mut Artifacts, from: &Artifacts) {
+    merge_list(&mut into.inputs, &from.inputs);
+    merge_list(&mut into.outputs, &from.outputs);
+}
+
+fn merge_list(into: &mut Vec<Artifact>, from: &[Artifact]) {
+    let mut merged: IndexMap<String, Artifact> =
+        std::mem::take(into).into_iter().map(|artifact| (artifact.name.clone(), artifact)).collect();
+    for artifact in from {
+        let target =
+            merged.entry(artifact.name.clone()).or_insert_with(|| Artifact { values: Vec::new(), ..artifact.clone() });
+        target.build_output |= artifact.build_output;
+        for value in &artifact.values {
+            if !target.values.contains(value) {
+                target.values.push(value.clone());
+            }
+        }
+    }
+    *into = merged.into_values().collect();
+}
