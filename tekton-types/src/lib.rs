@@ -11,8 +11,13 @@ pub mod resolution;
 
 pub mod pod;
 
+pub mod yaml;
+
+pub mod decode;
+
 pub mod condition;
 pub mod duration;
+pub mod quantity;
 pub mod reason;
 
 pub mod config;

@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1::ResourceRequirements;
 
 use super::ConfigError;
 use super::go::parse_int;
+use crate::decode::{Mode, from_node};
 use crate::duration::GoDuration;
 use crate::pod::{AffinityAssistantTemplate, PodTemplate};
 
@@ -126,8 +127,9 @@ fn failed(what: &str) -> ConfigError {
 }
 
 fn yaml<T: serde::de::DeserializeOwned>(data: &BTreeMap<String, String>, key: &str) -> Result<Option<T>, ConfigError> {
-    let Some(text) = data.get(key) else {
-        return Ok(None);
-    };
-    serde_saphyr::from_str(text).map(Some).map_err(|_| ConfigError(format!("failed to unmarshal {text}")))
+    let Some(text) = data.get(key) else { return Ok(None) };
+    let failed = || ConfigError(format!("failed to unmarshal {text}"));
+    let Some(document) = crate::yaml::parse_each(text).next() else { return Ok(None) };
+    let root = document.map_err(|_| failed())?.root;
+    from_node(&root, Mode::Lenient).map(Some).map_err(|_| failed())
 }

@@ -24,6 +24,7 @@ pub use embedded_task::EmbeddedTask;
 pub use matrix::{IncludeParams, Matrix};
 pub use param::{Param, ParamSpec, PropertySpec, param_type};
 pub use param_value::ParamValue;
+pub(crate) use param_value::json_number;
 pub use pipeline::{Pipeline, PipelineResult, PipelineSpec, PipelineTask, PipelineTaskMetadata};
 pub use pipelinerun::{
     PipelineRun, PipelineRunSpec, PipelineTaskRunSpec, PipelineTaskRunTemplate, TimeoutFields, pipelinerun_spec_status,

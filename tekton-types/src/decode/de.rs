@@ -1,0 +1,472 @@
+//! The deserializer over nodes: knows its path, collects problems and goes on where it can.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::fmt;
+
+use serde::de::value::{BorrowedStrDeserializer, StrDeserializer};
+use serde::de::{self, DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
+
+use super::{DecodeError, Problem, suggest};
+use crate::quantity::Quantity;
+use crate::yaml::{Entry, Node, Span, Value, whole};
+
+/// The problems so far.
+#[derive(Debug, Default)]
+pub(super) struct Sink {
+    errors: RefCell<Vec<DecodeError>>,
+}
+
+impl Sink {
+    pub(super) fn push(&self, error: DecodeError) {
+        self.errors.borrow_mut().push(error);
+    }
+
+    pub(super) fn into_errors(self) -> Vec<DecodeError> {
+        self.errors.into_inner()
+    }
+}
+
+/// A problem that stops the reading: a visitor refused a value.
+#[derive(Debug)]
+pub(super) struct Error {
+    message: String,
+    place: Option<(String, Span)>,
+}
+
+impl Error {
+    pub(super) fn into_decode_error(self) -> DecodeError {
+        let (path, span) = self.place.unwrap_or_default();
+        DecodeError { message: self.message, path, span, problem: Problem::BadValue }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl de::Error for Error {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self { message: message.to_string(), place: None }
+    }
+}
+
+/// The way from the root to a node, as a list in the stack frames.
+#[derive(Clone, Copy)]
+enum Path<'p> {
+    Root,
+    Key(&'p Path<'p>, &'p str),
+    Index(&'p Path<'p>, usize),
+}
+
+impl Path<'_> {
+    fn write(&self, out: &mut String) {
+        match self {
+            Self::Root => {}
+            Self::Key(parent, key) => {
+                parent.write(out);
+                if !out.is_empty() {
+                    out.push('.');
+                }
+                out.push_str(key);
+            }
+            Self::Index(parent, index) => {
+                parent.write(out);
+                out.push_str(&format!("[{index}]"));
+            }
+        }
+    }
+
+    fn to_text(self) -> String {
+        let mut out = String::new();
+        self.write(&mut out);
+        out
+    }
+}
+
+/// Reads one node.
+#[derive(Clone, Copy)]
+pub(super) struct Reader<'p, 'n> {
+    node: &'n Node<'n>,
+    sink: &'p Sink,
+    path: &'p Path<'p>,
+}
+
+impl<'p, 'n> Reader<'p, 'n> {
+    pub(super) fn new(node: &'n Node<'n>, sink: &'p Sink) -> Self {
+        Self { node, sink, path: &Path::Root }
+    }
+
+    /// Notes that the node is of a wrong type.
+    fn wrong(&self, expected: &str) {
+        self.bad(format!("expected {expected}, found {}", kind_of(&self.node.value)));
+    }
+
+    fn bad(&self, message: String) {
+        self.sink.push(DecodeError {
+            message,
+            path: self.path.to_text(),
+            span: self.node.span,
+            problem: Problem::BadValue,
+        });
+    }
+
+    /// Gives an error from below its place, unless it has one.
+    fn locate(&self, mut error: Error) -> Error {
+        error.place.get_or_insert_with(|| (self.path.to_text(), self.node.span));
+        error
+    }
+
+    fn unknown(&self, entry: &Entry<'_>, known: &'static [&'static str]) {
+        let path = Path::Key(self.path, &entry.key).to_text();
+        let suggestion = suggest::nearest(&entry.key, known);
+        self.sink.push(DecodeError {
+            message: format!("unknown field {path:?}"),
+            path,
+            span: entry.key_span,
+            problem: Problem::UnknownField {
+                suggestion,
+                case_variant: known.iter().any(|name| name.eq_ignore_ascii_case(&entry.key)),
+            },
+        });
+    }
+
+    fn integer<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Error> {
+        match &self.node.value {
+            Value::Int(value) => visitor.visit_i64(*value),
+            Value::UInt(value) => visitor.visit_u64(*value),
+            Value::Float(value) if whole(*value).is_some() => {
+                visitor.visit_i64(whole(*value).expect("just seen to be whole"))
+            }
+            Value::Null => visitor.visit_i64(0),
+            _ => {
+                self.wrong("an integer");
+                visitor.visit_i64(0)
+            }
+        }
+        .map_err(|error| self.locate(error))
+    }
+
+    fn text<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Error> {
+        match &self.node.value {
+            Value::String(Cow::Borrowed(text)) => visitor.visit_borrowed_str(text),
+            Value::String(Cow::Owned(text)) => visitor.visit_borrowed_str(text),
+            Value::Null => visitor.visit_borrowed_str(""),
+            _ => {
+                self.wrong("a string");
+                visitor.visit_borrowed_str("")
+            }
+        }
+        .map_err(|error| self.locate(error))
+    }
+
+    fn list<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Error> {
+        let items: &[Node<'n>] = match &self.node.value {
+            Value::Seq(items) => items,
+            Value::Null => &[],
+            _ => {
+                self.wrong("a list");
+                &[]
+            }
+        };
+        visitor
+            .visit_seq(Items { items: items.iter().enumerate(), sink: self.sink, path: self.path })
+            .map_err(|error| self.locate(error))
+    }
+
+    fn entries(self, expected: &str) -> &'n [Entry<'n>] {
+        match &self.node.value {
+            Value::Map(entries) => entries,
+            Value::Null => &[],
+            _ => {
+                self.wrong(expected);
+                &[]
+            }
+        }
+    }
+
+    /// A quantity in canonical form.
+    fn quantity<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Error> {
+        let text: Cow<'_, str> = match &self.node.value {
+            Value::String(text) => Cow::Borrowed(text.trim()),
+            Value::Int(value) => value.to_string().into(),
+            Value::UInt(value) => value.to_string().into(),
+            Value::Float(value) => crate::v1::json_number(*value).into(),
+            Value::Null => Cow::Borrowed("0"),
+            _ => {
+                self.wrong("a quantity");
+                Cow::Borrowed("0")
+            }
+        };
+        let text = match Quantity::parse(&text) {
+            Some(quantity) => quantity.to_string(),
+            None => {
+                self.bad(BAD_QUANTITY.to_owned());
+                text.into_owned()
+            }
+        };
+        visitor.visit_newtype_struct(StrDeserializer::<Error>::new(&text))
+    }
+}
+
+/// What Kubernetes says about a text that is no quantity.
+const BAD_QUANTITY: &str =
+    "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
+
+fn kind_of(value: &Value<'_>) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Int(_) | Value::UInt(_) | Value::Float(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Seq(_) => "a list",
+        Value::Map(_) => "a map",
+    }
+}
+
+macro_rules! integers {
+    ($($method:ident)*) => {$(
+        fn $method<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Error> {
+            self.integer(visitor)
+        }
+    )*};
+}
+
+impl<'n> Deserializer<'n> for Reader<'_, 'n> {
+    type Error = Error;
+
+    fn deserialize_any<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Error> {
+        match &self.node.value {
+            Value::Null => visitor.visit_unit(),
+            Value::Bool(value) => visitor.visit_bool(*value),
+            Value::Int(value) => visitor.visit_i64(*value),
+            Value::UInt(value) => visitor.visit_u64(*value),
+            Value::Float(value) => match whole(*value) {
+                Some(whole) => visitor.visit_i64(whole),
+                None => visitor.visit_f64(*value),
+            },
+            Value::String(_) => return self.text(visitor),
+            Value::Seq(_) => return self.list(visitor),
+            Value::Map(_) => return self.deserialize_map(visitor),
+        }
+        .map_err(|error| self.locate(error))
+    }
+
+    fn deserialize_bool<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Error> {
+        match &self.node.value {
+            Value::Bool(value) => visitor.visit_bool(*value),
+            Value::Null => visitor.visit_bool(false),
+            _ => {
+                self.wrong("a boolean");
+                visitor.visit_bool(false)
+            }
+        }
+    }
+
+    integers! {
+        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64
+        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a float field takes what a float can hold of an integer")]
+    fn deserialize_f64<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Error> {
+        match &self.node.value {
+            Value::Float(value) => visitor.visit_f64(*value),
+            Value::Int(value) => visitor.visit_f64(*value as f64),
+            Value::UInt(value) => visitor.visit_f64(*value as f64),
+            Value::Null => visitor.visit_f64(0.0),
+            _ => {
+                self.wrong("a number");
+                visitor.visit_f64(0.0)
+            }
+        }
+    }
+
+    fn deserialize_f32<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.deserialize_f64(visitor)
+    }
+
+    fn deserialize_char<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.text(visitor)
+    }
+
+    fn deserialize_str<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.text(visitor)
+    }
+
+    fn deserialize_string<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.text(visitor)
+    }
+
+    fn deserialize_bytes<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.text(visitor)
+    }
+
+    fn deserialize_byte_buf<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.text(visitor)
+    }
+
+    fn deserialize_option<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Error> {
+        if self.node.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
+    }
+
+    fn deserialize_unit<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_unit()
+    }
+
+    fn deserialize_unit_struct<V: Visitor<'n>>(self, _: &'static str, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_unit()
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'n>>(self, name: &'static str, visitor: V) -> Result<V::Value, Error> {
+        if name == "Quantity" { self.quantity(visitor) } else { visitor.visit_newtype_struct(self) }
+    }
+
+    fn deserialize_seq<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.list(visitor)
+    }
+
+    fn deserialize_tuple<V: Visitor<'n>>(self, _: usize, visitor: V) -> Result<V::Value, Error> {
+        self.list(visitor)
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'n>>(
+        self,
+        _: &'static str,
+        _: usize,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        self.list(visitor)
+    }
+
+    fn deserialize_map<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Error> {
+        let entries = self.entries("a map").iter();
+        visitor
+            .visit_map(Entries { entries, fields: None, value: None, reader: self })
+            .map_err(|error| self.locate(error))
+    }
+
+    fn deserialize_struct<V: Visitor<'n>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        let entries = self.entries("a map").iter();
+        visitor
+            .visit_map(Entries { entries, fields: Some(fields), value: None, reader: self })
+            .map_err(|error| self.locate(error))
+    }
+
+    fn deserialize_enum<V: Visitor<'n>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        visitor.visit_enum(Variant(self)).map_err(|error| self.locate(error))
+    }
+
+    fn deserialize_identifier<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.text(visitor)
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_unit()
+    }
+}
+
+/// The elements of a list.
+struct Items<'p, 'n> {
+    items: std::iter::Enumerate<std::slice::Iter<'n, Node<'n>>>,
+    sink: &'p Sink,
+    path: &'p Path<'p>,
+}
+
+impl<'n> SeqAccess<'n> for Items<'_, 'n> {
+    type Error = Error;
+
+    fn next_element_seed<T: DeserializeSeed<'n>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
+        let Some((index, node)) = self.items.next() else { return Ok(None) };
+        let path = Path::Index(self.path, index);
+        let reader = Reader { node, sink: self.sink, path: &path };
+        // An element that is null is the zero value of its type.
+        seed.deserialize(reader).map(Some).map_err(|error| reader.locate(error))
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.items.len())
+    }
+}
+
+/// The entries of a map, or of a struct: then without unknown fields and nulls.
+struct Entries<'p, 'n> {
+    entries: std::slice::Iter<'n, Entry<'n>>,
+    fields: Option<&'static [&'static str]>,
+    value: Option<&'n Entry<'n>>,
+    reader: Reader<'p, 'n>,
+}
+
+impl<'n> MapAccess<'n> for Entries<'_, 'n> {
+    type Error = Error;
+
+    fn next_key_seed<K: DeserializeSeed<'n>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
+        for entry in self.entries.by_ref() {
+            if let Some(fields) = self.fields {
+                if !fields.contains(&entry.key.as_ref()) {
+                    self.reader.unknown(entry, fields);
+                    continue;
+                }
+                if entry.value.is_null() {
+                    continue;
+                }
+            }
+            self.value = Some(entry);
+            return seed.deserialize(BorrowedStrDeserializer::new(&entry.key)).map(Some);
+        }
+        Ok(None)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'n>>(&mut self, seed: V) -> Result<V::Value, Error> {
+        let entry = self.value.take().expect("serde asks for a value after its key");
+        let path = Path::Key(self.reader.path, &entry.key);
+        let reader = Reader { node: &entry.value, sink: self.reader.sink, path: &path };
+        seed.deserialize(reader).map_err(|error| reader.locate(error))
+    }
+}
+
+/// An enum that is written as its variant's name.
+struct Variant<'p, 'n>(Reader<'p, 'n>);
+
+impl<'n> EnumAccess<'n> for Variant<'_, 'n> {
+    type Error = Error;
+    type Variant = Self;
+
+    fn variant_seed<V: DeserializeSeed<'n>>(self, seed: V) -> Result<(V::Value, Self), Error> {
+        Ok((seed.deserialize(self.0)?, self))
+    }
+}
+
+impl<'n> VariantAccess<'n> for Variant<'_, 'n> {
+    type Error = Error;
+
+    fn unit_variant(self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'n>>(self, seed: T) -> Result<T::Value, Error> {
+        seed.deserialize(self.0)
+    }
+
+    fn tuple_variant<V: Visitor<'n>>(self, _: usize, visitor: V) -> Result<V::Value, Error> {
+        self.0.list(visitor)
+    }
+
+    fn struct_variant<V: Visitor<'n>>(self, _: &'static [&'static str], visitor: V) -> Result<V::Value, Error> {
+        self.0.deserialize_map(visitor)
+    }
+}
