@@ -25,4 +25,6 @@ pub mod defaults;
 
 pub mod refs;
 
+pub mod substitute;
+
 pub use k8s_openapi;
