@@ -219,48 +219,6 @@ pub(crate) fn is_isolated_whole(text: &str, prefix: &str) -> bool {
     })
 }
 
-/// The insides of every `$(a.b)`, `$(a.b[0])` and `$(a.b[*])`.
-pub(crate) fn substitutions(text: &str) -> Vec<&str> {
-    let mut found = Vec::new();
-    let mut at = 0;
-    while let Some(open) = text[at..].find("$(") {
-        let start = at + open + 2;
-        let bytes = text.as_bytes();
-        let mut end = start;
-        while end < bytes.len() && (bytes[end].is_ascii_alphanumeric() || matches!(bytes[end], b'_' | b'.' | b'-')) {
-            end += 1;
-        }
-        let mut close = end;
-        if end > start && bytes.get(close) == Some(&b'[') {
-            close += 1;
-            if bytes.get(close) == Some(&b'*') {
-                close += 1;
-            } else {
-                let digits = close;
-                while bytes.get(close).is_some_and(u8::is_ascii_digit) {
-                    close += 1;
-                }
-                if close == digits {
-                    at = start;
-                    continue;
-                }
-            }
-            if bytes.get(close) != Some(&b']') {
-                at = start;
-                continue;
-            }
-            close += 1;
-        }
-        if end > start && bytes.get(close) == Some(&b')') {
-            found.push(&text[start..close]);
-            at = close + 1;
-        } else {
-            at = start;
-        }
-    }
-    found
-}
-
 /// Every `$(params.name[3])`, also with the name in brackets.
 pub(crate) fn array_index_references(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
@@ -391,11 +349,6 @@ mod tests {
         assert!(!is_isolated_whole("x$(params.a[*])", "params"));
         assert!(!is_isolated_whole("$(params.a)", "params"));
         assert!(!isolated("-$(params.a[*])", "params", &names(&["a"])).is_empty());
-    }
-
-    #[test]
-    fn substitutions_hold_only_plain_characters() {
-        assert_eq!(substitutions("$(a.b[*]) $(x y) $(c[1]) $(d[]) $$(e)"), ["a.b[*]", "c[1]", "e"]);
     }
 
     #[test]

@@ -114,13 +114,13 @@ fn consumed_results(tasks: &[PipelineTask]) -> Errors {
     }
     let mut errors = Errors::none();
     for reference in read {
-        let Some(task) = by_name.get(reference.task) else { continue };
+        let Some(task) = by_name.get(reference.pipeline_task) else { continue };
         let spec = match &task.task_ref {
             Some(task_ref) => by_name.get(task_ref.name.as_str()).and_then(|t| t.task_spec.as_ref()),
             None => task.task_spec.as_ref(),
         };
         if let Some(spec) = spec {
-            errors.also(string_results(&spec.task_spec.results, &reference.result));
+            errors.also(string_results(&spec.task_spec.results, reference.result));
         }
     }
     errors

@@ -7,7 +7,7 @@ use tekton_types::v1::{Param, ParamSpec, ParamValue, param_type};
 use crate::errors::{Errors, FieldError};
 use crate::gates::Gates;
 use crate::names::{is_object_name, is_variable_name};
-use crate::text::{list, map_of_lists, quote};
+use crate::text::{list, map_of_lists};
 use crate::vars::Names;
 
 /// The strings of a value.
@@ -212,9 +212,4 @@ pub(crate) fn objects_have_properties<'a>(specs: impl IntoIterator<Item = &'a Pa
 /// Whether a value looks like `$(params…`.
 pub(crate) fn is_param_ref(text: &str) -> bool {
     text.starts_with("$(params")
-}
-
-/// `"x"` for messages that quote a name.
-pub(crate) fn quoted(name: &str) -> String {
-    quote(name)
 }

@@ -1,15 +1,14 @@
 //! Results of a pipeline, and what finally tasks may read.
 
+use tekton_types::refs::{value_expressions, when_expressions};
 use tekton_types::v1::{ParamValue, PipelineResult, PipelineTask};
 
 use crate::errors::{Errors, FieldError};
-use crate::rules::params::strings;
 use crate::rules::result_refs::{
-    any_looks_like_result, looks_like_result, of_param, of_task, parse, parse_all,
+    ResultRef, any_looks_like_result, looks_like_result, of_param, of_task, parse_all,
 };
-use crate::rules::when;
 use crate::text::{list, quote};
-use crate::vars::{Names, substitutions};
+use crate::vars::Names;
 
 fn names(tasks: &[PipelineTask]) -> Names<'_> {
     tasks.iter().map(|t| t.name.as_str()).collect()
@@ -26,7 +25,7 @@ pub(crate) fn validate(results: &[PipelineResult], tasks: &[PipelineTask], final
         let mut add = |value: String| {
             errors.also(Errors::from(FieldError::invalid_value(value, "value")).via_field_index("results", index));
         };
-        let expressions: Vec<&str> = strings(&result.value).into_iter().flat_map(substitutions).collect();
+        let expressions = value_expressions(&result.value);
         if expressions.is_empty() {
             add("expected pipeline results to be task result expressions but no expressions were found".to_owned());
         }
@@ -39,7 +38,7 @@ pub(crate) fn validate(results: &[PipelineResult], tasks: &[PipelineTask], final
             add(format!(
                 "expected all of the expressions {} to be result expressions but only {} were",
                 list(&expressions),
-                list(references.iter().map(|r| format!("{}.{}", r.task, r.result)))
+                list(references.iter().map(|r| format!("{}.{}", r.pipeline_task, r.result)))
             ));
         }
         if let ParamValue::String(text) = &result.value
@@ -55,10 +54,10 @@ fn names_existing_tasks(text: &str, tasks: &Names<'_>, finally: &Names<'_>) -> b
     text.split('$').filter(|part| !part.is_empty()).all(|part| {
         let value = part.strip_prefix('(').map_or_else(|| format!("${part}"), str::to_owned);
         let value = value.strip_suffix(')').unwrap_or(&value);
-        match parse(value) {
+        match ResultRef::parse(value) {
             None => false,
-            Some(reference) if value.starts_with("tasks") => tasks.contains(reference.task),
-            Some(reference) if value.starts_with("finally") => finally.contains(reference.task),
+            Some(reference) if value.starts_with("tasks") => tasks.contains(reference.pipeline_task),
+            Some(reference) if value.starts_with("finally") => finally.contains(reference.pipeline_task),
             Some(_) => true,
         }
     })
@@ -77,10 +76,10 @@ pub(crate) fn not_of_pipelines(tasks: &[PipelineTask], finally: &[PipelineTask])
     }
     for (field, tasks) in [("tasks", tasks), ("finally", finally)] {
         for (index, task) in tasks.iter().enumerate() {
-            for reference in of_task(task).into_iter().filter(|r| pipelines.contains(r.task)) {
+            for reference in of_task(task).into_iter().filter(|r| pipelines.contains(r.pipeline_task)) {
                 let message = format!(
                     "result reference to pipelineTask {} is not supported: referenced task uses pipelineRef or pipelineSpec and result propagation from child Pipelines is not yet implemented",
-                    quote(reference.task)
+                    quote(reference.pipeline_task)
                 );
                 errors.also(Errors::from(FieldError::invalid_value(message, "")).via_field_index(field, index));
             }
@@ -107,7 +106,7 @@ pub(crate) fn finally_tasks(tasks: &[PipelineTask], finally: &[PipelineTask]) ->
             errors.also(found.via_field_key("params", &param.name).via_field_index("finally", index));
         }
         for (at, guard) in task.when.iter().enumerate() {
-            let found = read_by_finally(&when::expressions(guard), &tasks, &finals, "");
+            let found = read_by_finally(&when_expressions(guard).collect::<Vec<_>>(), &tasks, &finals, "");
             errors.also(found.via_field_index("when", at).via_field_index("finally", index));
         }
     }
@@ -117,7 +116,7 @@ pub(crate) fn finally_tasks(tasks: &[PipelineTask], finally: &[PipelineTask]) ->
 fn read_by_finally(expressions: &[&str], tasks: &Names<'_>, finally: &Names<'_>, path: &str) -> Errors {
     let mut errors = Errors::none();
     for reference in parse_all(expressions) {
-        let task = reference.task;
+        let task = reference.pipeline_task;
         if finally.contains(task) {
             errors.push(FieldError::invalid_value(
                 format!("invalid task result reference, final task has task result reference from a final task {task}"),

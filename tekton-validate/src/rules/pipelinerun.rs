@@ -11,7 +11,7 @@ use tekton_types::v1::{
 use crate::Operation;
 use crate::errors::{Errors, FieldError};
 use crate::gates::Gates;
-use crate::rules::result_refs::{looks_like_result, of_param, parse};
+use crate::rules::result_refs::{ResultRef, looks_like_result, of_param};
 use crate::rules::{metadata, params, pipeline, pipeline_task, propagated, reference, taskrun, timeouts, workspace};
 use crate::text::{list, quote};
 use crate::vars::Names;
@@ -95,7 +95,7 @@ fn given_params(given: &[Param]) -> Errors {
     let mut errors = params::validate_given(given).via_field("params");
     for param in given {
         let expressions: Vec<&str> = of_param(param).into_iter().filter(|e| looks_like_result(e)).collect();
-        if expressions.iter().any(|e| parse(e).is_some()) {
+        if expressions.iter().any(|e| ResultRef::parse(e).is_some()) {
             let message =
                 format!("cannot use result expressions in {} as PipelineRun parameter values", list(expressions));
             errors.also(Errors::from(FieldError::invalid_value(message, "value")).via_field_key("params", &param.name));

@@ -1,10 +1,11 @@
 //! References to the status of tasks, and the spelling of references as such.
 
+use tekton_types::refs::when_expressions;
 use tekton_types::v1::PipelineTask;
 
 use crate::errors::{Errors, FieldError};
 use crate::rules::result_refs::{any_looks_like_result, of_param};
-use crate::rules::{matrix, when};
+use crate::rules::matrix;
 use crate::text::quote;
 use crate::vars::Names;
 
@@ -63,7 +64,7 @@ fn in_fields(tasks: &[PipelineTask], check: impl Fn(&[&str], &str) -> Errors) ->
             }
         }
         for (at, guard) in task.when.iter().enumerate() {
-            let expressions = when::expressions(guard);
+            let expressions: Vec<&str> = when_expressions(guard).collect();
             if !expressions.is_empty() {
                 found.also(check(&expressions, "").via_field_index("when", at));
             }

@@ -7,7 +7,6 @@ use crate::errors::{Errors, FieldError};
 use crate::gates::Gates;
 use crate::rules::pipeline_params::{Declared, array_text, string_text};
 use crate::text::{list, quote};
-use crate::vars::substitutions;
 
 /// The guards of a step or of a pipeline task.
 pub(crate) fn validate(gates: &Gates<'_>, guards: &[WhenExpression]) -> Errors {
@@ -62,14 +61,6 @@ fn validate_cel(gates: &Gates<'_>, guard: &WhenExpression) -> Errors {
         // The expression and the reason stand where paths stand, as upstream has it.
         Err(reason) => FieldError::new("invalid cel expression: %s with err: %s", &[&guard.cel, &reason]).into(),
     }
-}
-
-/// Everything inside `$(…)` of a guard.
-pub(crate) fn expressions(guard: &WhenExpression) -> Vec<&str> {
-    let mut found = substitutions(&guard.input);
-    found.extend(substitutions(&guard.cel));
-    found.extend(guard.values.iter().flat_map(|v| substitutions(v)));
-    found
 }
 
 /// Parameters that guards refer to are declared and of a fitting type.
