@@ -1,6 +1,7 @@
 //! What the rules read from the configuration.
 
-use crate::Operation;
+use tekton_types::config::Config;
+
 use crate::errors::{Errors, FieldError};
 use crate::text::quote;
 
@@ -13,16 +14,18 @@ pub(crate) enum Stage {
 
 /// The version in whose words errors are told; rules differ in a few places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Version {
+pub enum Version {
+    /// `tekton.dev/v1`.
     V1,
+    /// `tekton.dev/v1beta1`.
     V1beta1,
 }
 
 /// Feature gates, defaults, and where a rule is applied.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Gates<'a> {
     pub(crate) version: Version,
-    pub(crate) operation: Operation,
+    pub(crate) config: &'a Config,
     pub(crate) api_fields: &'a str,
     pub(crate) artifacts: bool,
     pub(crate) cel: bool,
@@ -34,7 +37,25 @@ pub(crate) struct Gates<'a> {
     pub(crate) forbidden_env: &'a [String],
 }
 
-impl Gates<'_> {
+impl<'a> Gates<'a> {
+    pub(crate) fn new(config: &'a Config, version: Version) -> Self {
+        let flags = &config.feature_flags;
+        let defaults = &config.defaults;
+        Self {
+            version,
+            config,
+            api_fields: &flags.enable_api_fields,
+            artifacts: flags.enable_artifacts,
+            cel: flags.enable_cel_in_when_expression,
+            param_enum: flags.enable_param_enum,
+            concise_resolver_syntax: flags.enable_concise_resolver_syntax,
+            disable_inline_spec: &flags.disable_inline_spec,
+            default_timeout_minutes: defaults.default_timeout_minutes,
+            max_matrix_combinations: defaults.default_max_matrix_combinations_count,
+            forbidden_env: &defaults.default_forbidden_env,
+        }
+    }
+
     /// An error, without a path, when `enable-api-fields` does not reach the stage.
     pub(crate) fn require(&self, feature: &str, stage: Stage) -> Errors {
         let wanted = match (stage, self.api_fields) {

@@ -27,6 +27,10 @@ mod recorded;
 mod substitution;
 #[cfg(feature = "contract")]
 mod termination;
+#[cfg(feature = "validate")]
+mod validate;
+#[cfg(feature = "validate")]
+mod validate_run;
 
 use crate::Binding;
 
@@ -69,7 +73,11 @@ fn types() -> Vec<Binding> {
 
 #[cfg(feature = "validate")]
 fn validate() -> Vec<Binding> {
-    vec![]
+    vec![
+        Binding::pure("validate", validate::check),
+        Binding::pure("validate-run", validate_run::check),
+        Binding::pure("taskrun-validate", validate_run::check_taskrun),
+    ]
 }
 
 #[cfg(feature = "dag")]

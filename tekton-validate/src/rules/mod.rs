@@ -21,6 +21,7 @@ pub(crate) mod status_refs;
 pub(crate) mod step_fields;
 pub(crate) mod stepaction;
 pub(crate) mod task;
+pub(crate) mod task_texts;
 pub(crate) mod taskrun;
 pub(crate) mod timeouts;
 pub(crate) mod verification;

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use tekton_types::condition;
+use tekton_types::defaults::SetDefaults;
 use tekton_types::v1::{
     Param, PipelineRun, PipelineRunSpec, PipelineTaskRunSpec, TimeoutFields, WorkspaceBinding,
     pipelinerun_spec_status as status,
 };
 
-use crate::Operation;
 use crate::errors::{Errors, FieldError};
 use crate::gates::Gates;
 use crate::rules::result_refs::{ResultRef, looks_like_result, of_param};
@@ -66,14 +66,14 @@ pub(crate) fn validate_spec(gates: &Gates<'_>, spec: &PipelineRunSpec, old: Opti
 
 /// A spec may change only before the run has started, apart from its status.
 pub(crate) fn validate_update(gates: &Gates<'_>, spec: &PipelineRunSpec, old: Option<&PipelineRun>) -> Errors {
-    let (Operation::Update, Some(old)) = (gates.operation, old) else { return Errors::none() };
+    let Some(old) = old else { return Errors::none() };
     let mut errors = Errors::none();
     if old.spec.managed_by != spec.managed_by {
         errors.push(FieldError::invalid_value("managedBy is immutable", "spec.managedBy"));
     }
     let is_done = condition::succeeded(&old.status.conditions).is_some_and(|c| !c.is_unknown());
     if is_done {
-        if old.spec == *spec || gates.defaulted_pipelinerun(&old.spec) == *spec {
+        if old.spec == *spec || defaulted(&old.spec, gates) == *spec {
             return Errors::none();
         }
         errors.push(FieldError::invalid_value("Once the PipelineRun is complete, no updates are allowed", ""));
@@ -160,4 +160,11 @@ fn workspaces(bindings: &[WorkspaceBinding]) -> Errors {
         }
     }
     errors
+}
+
+/// An old spec with today's defaults.
+fn defaulted(spec: &PipelineRunSpec, gates: &Gates<'_>) -> PipelineRunSpec {
+    let mut spec = spec.clone();
+    spec.set_defaults(gates.config);
+    spec
 }

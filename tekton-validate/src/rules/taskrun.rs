@@ -2,13 +2,13 @@
 
 use k8s_openapi::api::core::v1::ResourceRequirements;
 use tekton_types::condition;
+use tekton_types::defaults::SetDefaults;
 use tekton_types::pod::PodTemplate;
 use tekton_types::v1::{
     ENABLED_ON_FAILURE_BREAKPOINT, TaskRun, TaskRunDebug, TaskRunSidecarSpec, TaskRunSpec, TaskRunStepSpec,
     taskrun_spec_status,
 };
 
-use crate::Operation;
 use crate::errors::{Errors, FieldError};
 use crate::gates::{Gates, Stage};
 use crate::rules::{metadata, params, propagated, reference, task, timeouts, workspace};
@@ -90,14 +90,14 @@ fn validate_status(spec: &TaskRunSpec) -> Errors {
 
 /// A spec may change only before the run has started, apart from its status.
 pub(crate) fn validate_update(gates: &Gates<'_>, spec: &TaskRunSpec, old: Option<&TaskRun>) -> Errors {
-    let (Operation::Update, Some(old)) = (gates.operation, old) else { return Errors::none() };
+    let Some(old) = old else { return Errors::none() };
     let mut errors = Errors::none();
     if old.spec.managed_by != spec.managed_by {
         errors.push(FieldError::invalid_value("managedBy is immutable", "spec.managedBy"));
     }
     let is_done = condition::succeeded(&old.status.conditions).is_some_and(|c| !c.is_unknown());
     if is_done {
-        if old.spec == *spec || gates.defaulted_taskrun(&old.spec) == *spec {
+        if old.spec == *spec || defaulted(&old.spec, gates) == *spec {
             return Errors::none();
         }
         errors.push(FieldError::invalid_value("Once the TaskRun is complete, no updates are allowed", ""));
@@ -193,4 +193,11 @@ pub(crate) fn pod_template(gates: &Gates<'_>, template: Option<&PodTemplate>) ->
         }
     }
     errors
+}
+
+/// An old spec with today's defaults.
+fn defaulted(spec: &TaskRunSpec, gates: &Gates<'_>) -> TaskRunSpec {
+    let mut spec = spec.clone();
+    spec.set_defaults(gates.config);
+    spec
 }

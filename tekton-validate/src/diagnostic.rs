@@ -1,0 +1,140 @@
+//! Diagnostics: what is wrong, where, and what would help.
+
+use crate::errors::{self, Errors};
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Severity {
+    /// Admission or a run refuses this.
+    Error,
+    /// This is accepted, and likely not what was meant.
+    Warning,
+}
+
+/// One finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Diagnostic {
+    /// Stable name of the rule, such as `missing-field`.
+    pub code: &'static str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What is wrong, in upstream's words where upstream has any.
+    pub message: String,
+    /// The fields that it is about, as paths from the top of the object: `spec.steps[0].image`.
+    pub paths: Vec<String>,
+    /// More about it; empty when there is no more.
+    pub details: String,
+    /// What would help, when something simple would.
+    pub help: Option<String>,
+}
+
+impl Diagnostic {
+    /// A finding without details or help.
+    pub fn new(
+        code: &'static str,
+        severity: Severity,
+        message: impl Into<String>,
+        paths: impl IntoIterator<Item = String>,
+    ) -> Self {
+        Self {
+            code,
+            severity,
+            message: message.into(),
+            paths: paths.into_iter().collect(),
+            details: String::new(),
+            help: None,
+        }
+    }
+
+    /// Adds what would help.
+    #[must_use]
+    pub fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+/// The text that upstream's webhook prints for these findings; empty when there are none.
+///
+/// Findings of the same text are one, with all their paths; everything is sorted. Warnings are left out.
+pub fn field_error(diagnostics: &[Diagnostic]) -> String {
+    errors::print(
+        diagnostics
+            .iter()
+            .filter(|d| d.severity == Severity::Error)
+            .map(|d| (d.message.as_str(), d.paths.as_slice(), d.details.as_str())),
+    )
+}
+
+/// Merged errors as findings.
+pub(crate) fn from_errors(errors: Errors) -> Vec<Diagnostic> {
+    errors
+        .merged()
+        .into_iter()
+        .map(|e| {
+            let (code, help) = classify(&e.message);
+            Diagnostic {
+                code,
+                severity: Severity::Error,
+                message: e.message,
+                paths: e.paths,
+                details: e.details,
+                help: help.map(str::to_owned),
+            }
+        })
+        .collect()
+}
+
+/// Codes by how messages begin or what they hold, most specific first, and what helps.
+const CODES: &[(&str, &str, Option<&str>)] = &[
+    ("missing field(s)", "missing-field", None),
+    ("must not set the field(s)", "disallowed-field", None),
+    ("expected exactly one, got neither", "one-of", None),
+    ("expected exactly one, got both", "one-of", Some("keep one of these fields, or give each element a name of its own")),
+    ("expected exactly one, got multiple", "one-of", None),
+    ("expected at least one", "empty-spec", None),
+    ("requires \"enable-api-fields\"", "feature-gate", Some("set `enable-api-fields` in the feature-flags ConfigMap, or drop the field")),
+    ("feature flag", "feature-gate", Some("set this key in the feature-flags ConfigMap to \"true\", or drop the field")),
+    ("non-existent variable", "unknown-variable", Some("declare it, or correct the name; `$$(…)` is not an escape, a shell's `$(…)` in a script is left alone unless it looks like a variable of Tekton")),
+    ("Invalid referencing of parameters", "unknown-variable", Some("write names that hold dots in brackets: `$(params[\"a.b\"])`")),
+    ("variable type invalid", "variable-type", Some("refer to one element, `$(params.a[0])`, or to one key, `$(params.o.key)`")),
+    ("variable is not properly isolated", "variable-isolated", Some("a whole array must be an element of its own: `- $(params.a[*])`")),
+    ("invalid variable reference", "variable-prefix", None),
+    ("cycle detected", "cycle", Some("one of these tasks must not wait for another: drop a `runAfter` or a result reference")),
+    ("already present in Graph", "duplicate-name", None),
+    ("couldn't add link", "unknown-task", Some("correct the name in `runAfter` or in the result reference")),
+    ("cannot be used with", "conflicting-fields", None),
+    ("must be unique", "duplicate-name", None),
+    ("appears more than once", "duplicate-name", None),
+    ("provided by pipelinerun more than once", "duplicate-name", None),
+    ("multiple volumes with same name", "duplicate-name", None),
+    ("invalid resource name", "name-format", Some("use lower-case letters, digits, `-` and `.`; at most 63 characters")),
+    ("Invalid resource name", "name-format", Some("use at most 63 characters")),
+    ("invalid key name", "name-format", None),
+    ("variable names is invalid", "name-format", None),
+    ("name format is invalid", "name-format", None),
+    ("custom task ", "custom-task", Some("`kind` and `apiVersion` of a reference name a custom task; for a Task leave both out")),
+    ("invalid apiVersion format", "custom-task", None),
+    ("execution status", "status-reference", Some("only `finally` tasks can read the status of tasks")),
+    ("is not defined in the pipeline", "unknown-task", None),
+    ("referencing a nonexistent task", "unknown-task", None),
+    ("expects workspace with name", "unknown-workspace", Some("declare the workspace under `spec.workspaces` of the pipeline")),
+    ("undefined workspace", "unknown-workspace", Some("declare the workspace under `workspaces` of the task")),
+    ("operator ", "when-operator", Some("use `in` or `notin`")),
+    ("invalid cel expression", "cel", Some("variables are text when the guard is compiled: write `'$(params.x)' == 'y'`")),
+    ("should be <=", "timeout", None),
+    ("should be >= 0", "negative", None),
+    ("updates are allowed", "immutable", None),
+    ("is immutable", "immutable", None),
+    ("does not match default value's type", "param-type", None),
+    ("invalid value", "invalid-value", None),
+];
+
+fn classify(message: &str) -> (&'static str, Option<&'static str>) {
+    CODES
+        .iter()
+        .find(|(text, _, _)| message.contains(text))
+        .map_or(("invalid", None), |(_, code, help)| (*code, *help))
+}
