@@ -158,11 +158,8 @@ fn missing_of<'a>(
 
 /// Strings are among the values that their declaration lists.
 pub fn enum_param(given: &[Param], declared: &[ParamSpec]) -> Result {
-    let enums: HashMap<&str, &[String]> = declared
-        .iter()
-        .filter(|p| !p.enum_.is_empty())
-        .map(|p| (p.name.as_str(), p.enum_.as_slice()))
-        .collect();
+    let enums: HashMap<&str, &[String]> =
+        declared.iter().filter(|p| !p.enum_.is_empty()).map(|p| (p.name.as_str(), p.enum_.as_slice())).collect();
     for param in given {
         let ParamValue::String(value) = &param.value else { continue };
         if !value.is_empty() && enums.get(param.name.as_str()).is_some_and(|allowed| !allowed.contains(value)) {
@@ -176,8 +173,7 @@ pub fn enum_param(given: &[Param], declared: &[ParamSpec]) -> Result {
 pub fn pipeline_param_array_index(pipeline: &PipelineSpec, given: &[Param]) -> Result {
     let mut references = BTreeSet::new();
     let mut add = |text: &str| references.extend(array_index_references(text).into_iter().map(str::to_owned));
-    for (task, is_task) in
-        pipeline.tasks.iter().map(|t| (t, true)).chain(pipeline.r#finally.iter().map(|t| (t, false)))
+    for (task, is_task) in pipeline.tasks.iter().map(|t| (t, true)).chain(pipeline.r#finally.iter().map(|t| (t, false)))
     {
         let matrix = task.matrix.iter().flat_map(|m| &m.params);
         for param in task.params.iter().chain(matrix) {
@@ -284,8 +280,7 @@ pub fn overrides(task: &TaskSpec, run: &TaskRunSpec) -> Result {
 /// A step gives its StepAction the parameters that it needs, and no others.
 pub fn step_action_parameters(given: &[Param], declared: &[ParamSpec]) -> Result {
     let known: HashSet<&str> = declared.iter().map(|p| p.name.as_str()).collect();
-    let extra: Vec<&str> =
-        given.iter().map(|p| p.name.as_str()).filter(|name| !known.contains(name)).collect();
+    let extra: Vec<&str> = given.iter().map(|p| p.name.as_str()).filter(|name| !known.contains(name)).collect();
     if !extra.is_empty() {
         return fail(format!("extra params passed by Step to StepAction: {}", list(extra)));
     }
@@ -355,18 +350,16 @@ pub fn task_run_results(declared: &[&[TaskResult]], produced: &mut Vec<TaskRunRe
 pub fn pipeline_workspaces(pipeline: &PipelineSpec, bindings: &[WorkspaceBinding]) -> Result {
     let bound: HashSet<&str> = bindings.iter().map(|b| b.name.as_str()).collect();
     match pipeline.workspaces.iter().find(|w| !w.optional && !bound.contains(w.name.as_str())) {
-        Some(missing) => fail(format!(
-            "pipeline requires workspace with name {} be provided by pipelinerun",
-            quote(&missing.name)
-        )),
+        Some(missing) => {
+            fail(format!("pipeline requires workspace with name {} be provided by pipelinerun", quote(&missing.name)))
+        }
         None => Ok(()),
     }
 }
 
 /// Settings per pipeline task name tasks that exist.
 pub fn task_run_specs(pipeline: &PipelineSpec, run: &PipelineRunSpec) -> Result {
-    let names: HashSet<&str> =
-        pipeline.tasks.iter().chain(&pipeline.r#finally).map(|t| t.name.as_str()).collect();
+    let names: HashSet<&str> = pipeline.tasks.iter().chain(&pipeline.r#finally).map(|t| t.name.as_str()).collect();
     match run.task_run_specs.iter().find(|s| !names.contains(s.pipeline_task_name.as_str())) {
         Some(wrong) => fail(format!(
             "pipelineRun's taskrunSpecs defined wrong taskName: {}, does not exist in Pipeline",
@@ -390,9 +383,7 @@ pub fn task_workspaces(declared: &[WorkspaceDeclaration], bindings: &[WorkspaceB
     }
     let known: HashSet<&str> = declared.iter().map(|d| d.name.as_str()).collect();
     match bindings.iter().find(|b| !known.contains(b.name.as_str())) {
-        Some(extra) => {
-            fail(format!("workspace binding {} does not match any declared workspace", quote(&extra.name)))
-        }
+        Some(extra) => fail(format!("workspace binding {} does not match any declared workspace", quote(&extra.name))),
         None => Ok(()),
     }
 }
@@ -504,9 +495,8 @@ pub fn matrix_param_types(tasks: &[&PipelineTask]) -> Result {
             }
         }
         for param in &matrix.params {
-            let from_results = value_expressions(&param.value)
-                .into_iter()
-                .any(tekton_types::refs::looks_like_result_ref);
+            let from_results =
+                value_expressions(&param.value).into_iter().any(tekton_types::refs::looks_like_result_ref);
             if !matches!(param.value, ParamValue::Array(_)) && !from_results {
                 return wrong(param_type::ARRAY, param);
             }

@@ -42,8 +42,7 @@ impl Type {
     }
 }
 
-const TYPE_NAMES: [&str; 10] =
-    ["bool", "int", "uint", "double", "string", "bytes", "list", "map", "null_type", "type"];
+const TYPE_NAMES: [&str; 10] = ["bool", "int", "uint", "double", "string", "bytes", "list", "map", "null_type", "type"];
 
 fn type_of(expression: &IdedExpr, scope: &mut Vec<String>) -> Result<Type, String> {
     match &expression.expr {
@@ -134,10 +133,26 @@ fn type_of_call(call: &CallExpr, scope: &mut Vec<String>) -> Result<Type, String
             if fits { Ok(Type::Bool) } else { mismatch() }
         }
         ("_&&_" | "_||_", &[a, b]) => {
-            if among(a, &[Type::Bool]) && among(b, &[Type::Bool]) { Ok(Type::Bool) } else { mismatch() }
+            if among(a, &[Type::Bool]) && among(b, &[Type::Bool]) {
+                Ok(Type::Bool)
+            } else {
+                mismatch()
+            }
         }
-        ("!_", &[a]) => if among(a, &[Type::Bool]) { Ok(Type::Bool) } else { mismatch() },
-        ("-_", &[a]) => if among(a, &[Type::Int, Type::Double]) { Ok(a) } else { mismatch() },
+        ("!_", &[a]) => {
+            if among(a, &[Type::Bool]) {
+                Ok(Type::Bool)
+            } else {
+                mismatch()
+            }
+        }
+        ("-_", &[a]) => {
+            if among(a, &[Type::Int, Type::Double]) {
+                Ok(a)
+            } else {
+                mismatch()
+            }
+        }
         ("_+_", &[a, b]) => {
             let addable = [Type::Int, Type::Uint, Type::Double, Type::String, Type::Bytes, Type::List];
             if same(a, b) && among(a, &addable) && among(b, &addable) { Ok(known(a, b)) } else { mismatch() }
@@ -151,9 +166,19 @@ fn type_of_call(call: &CallExpr, scope: &mut Vec<String>) -> Result<Type, String
             if same(a, b) && among(a, &whole) && among(b, &whole) { Ok(known(a, b)) } else { mismatch() }
         }
         ("_?_:_", &[condition, a, b]) => {
-            if among(condition, &[Type::Bool]) && same(a, b) { Ok(known(a, b)) } else { mismatch() }
+            if among(condition, &[Type::Bool]) && same(a, b) {
+                Ok(known(a, b))
+            } else {
+                mismatch()
+            }
         }
-        ("@in", &[_, b]) => if among(b, &[Type::List, Type::Map]) { Ok(Type::Bool) } else { mismatch() },
+        ("@in", &[_, b]) => {
+            if among(b, &[Type::List, Type::Map]) {
+                Ok(Type::Bool)
+            } else {
+                mismatch()
+            }
+        }
         ("size" | "int" | "getFullYear" | "getMonth" | "getDayOfMonth", _) => Ok(Type::Int),
         ("uint", _) => Ok(Type::Uint),
         ("double", _) => Ok(Type::Double),
@@ -166,8 +191,18 @@ fn type_of_call(call: &CallExpr, scope: &mut Vec<String>) -> Result<Type, String
 }
 
 const FUNCTIONS: [&str; 12] = [
-    "type", "dyn", "duration", "timestamp", "getHours", "getMinutes", "getSeconds", "getMilliseconds", "getDate",
-    "getDayOfWeek", "getDayOfYear", "optional",
+    "type",
+    "dyn",
+    "duration",
+    "timestamp",
+    "getHours",
+    "getMinutes",
+    "getSeconds",
+    "getMilliseconds",
+    "getDate",
+    "getDayOfWeek",
+    "getDayOfYear",
+    "optional",
 ];
 
 fn known(a: Type, b: Type) -> Type {
@@ -180,7 +215,12 @@ mod tests {
 
     #[test]
     fn guards_of_constants_compile() {
-        for source in ["'a' == 'b'", "'x' in ['x', 'y']", "'$(params.a)'.startsWith('b') || size('a') > 0", "[1, 2].exists(x, x > 1)"] {
+        for source in [
+            "'a' == 'b'",
+            "'x' in ['x', 'y']",
+            "'$(params.a)'.startsWith('b') || size('a') > 0",
+            "[1, 2].exists(x, x > 1)",
+        ] {
             assert_eq!(check(source), Ok(()), "{source}");
         }
     }

@@ -92,17 +92,51 @@ const CODES: &[(&str, &str, Option<&str>)] = &[
     ("missing field(s)", "missing-field", None),
     ("must not set the field(s)", "disallowed-field", None),
     ("expected exactly one, got neither", "one-of", None),
-    ("expected exactly one, got both", "one-of", Some("keep one of these fields, or give each element a name of its own")),
+    (
+        "expected exactly one, got both",
+        "one-of",
+        Some("keep one of these fields, or give each element a name of its own"),
+    ),
     ("expected exactly one, got multiple", "one-of", None),
     ("expected at least one", "empty-spec", None),
-    ("requires \"enable-api-fields\"", "feature-gate", Some("set `enable-api-fields` in the feature-flags ConfigMap, or drop the field")),
-    ("feature flag", "feature-gate", Some("set this key in the feature-flags ConfigMap to \"true\", or drop the field")),
-    ("non-existent variable", "unknown-variable", Some("declare it, or correct the name; `$$(…)` is not an escape, a shell's `$(…)` in a script is left alone unless it looks like a variable of Tekton")),
-    ("Invalid referencing of parameters", "unknown-variable", Some("write names that hold dots in brackets: `$(params[\"a.b\"])`")),
-    ("variable type invalid", "variable-type", Some("refer to one element, `$(params.a[0])`, or to one key, `$(params.o.key)`")),
-    ("variable is not properly isolated", "variable-isolated", Some("a whole array must be an element of its own: `- $(params.a[*])`")),
+    (
+        "requires \"enable-api-fields\"",
+        "feature-gate",
+        Some("set `enable-api-fields` in the feature-flags ConfigMap, or drop the field"),
+    ),
+    (
+        "feature flag",
+        "feature-gate",
+        Some("set this key in the feature-flags ConfigMap to \"true\", or drop the field"),
+    ),
+    (
+        "non-existent variable",
+        "unknown-variable",
+        Some(
+            "declare it, or correct the name; `$$(…)` is not an escape, a shell's `$(…)` in a script is left alone unless it looks like a variable of Tekton",
+        ),
+    ),
+    (
+        "Invalid referencing of parameters",
+        "unknown-variable",
+        Some("write names that hold dots in brackets: `$(params[\"a.b\"])`"),
+    ),
+    (
+        "variable type invalid",
+        "variable-type",
+        Some("refer to one element, `$(params.a[0])`, or to one key, `$(params.o.key)`"),
+    ),
+    (
+        "variable is not properly isolated",
+        "variable-isolated",
+        Some("a whole array must be an element of its own: `- $(params.a[*])`"),
+    ),
     ("invalid variable reference", "variable-prefix", None),
-    ("cycle detected", "cycle", Some("one of these tasks must not wait for another: drop a `runAfter` or a result reference")),
+    (
+        "cycle detected",
+        "cycle",
+        Some("one of these tasks must not wait for another: drop a `runAfter` or a result reference"),
+    ),
     ("already present in Graph", "duplicate-name", None),
     ("couldn't add link", "unknown-task", Some("correct the name in `runAfter` or in the result reference")),
     ("cannot be used with", "conflicting-fields", None),
@@ -110,20 +144,36 @@ const CODES: &[(&str, &str, Option<&str>)] = &[
     ("appears more than once", "duplicate-name", None),
     ("provided by pipelinerun more than once", "duplicate-name", None),
     ("multiple volumes with same name", "duplicate-name", None),
-    ("invalid resource name", "name-format", Some("use lower-case letters, digits, `-` and `.`; at most 63 characters")),
+    (
+        "invalid resource name",
+        "name-format",
+        Some("use lower-case letters, digits, `-` and `.`; at most 63 characters"),
+    ),
     ("Invalid resource name", "name-format", Some("use at most 63 characters")),
     ("invalid key name", "name-format", None),
     ("variable names is invalid", "name-format", None),
     ("name format is invalid", "name-format", None),
-    ("custom task ", "custom-task", Some("`kind` and `apiVersion` of a reference name a custom task; for a Task leave both out")),
+    (
+        "custom task ",
+        "custom-task",
+        Some("`kind` and `apiVersion` of a reference name a custom task; for a Task leave both out"),
+    ),
     ("invalid apiVersion format", "custom-task", None),
     ("execution status", "status-reference", Some("only `finally` tasks can read the status of tasks")),
     ("is not defined in the pipeline", "unknown-task", None),
     ("referencing a nonexistent task", "unknown-task", None),
-    ("expects workspace with name", "unknown-workspace", Some("declare the workspace under `spec.workspaces` of the pipeline")),
+    (
+        "expects workspace with name",
+        "unknown-workspace",
+        Some("declare the workspace under `spec.workspaces` of the pipeline"),
+    ),
     ("undefined workspace", "unknown-workspace", Some("declare the workspace under `workspaces` of the task")),
     ("operator ", "when-operator", Some("use `in` or `notin`")),
-    ("invalid cel expression", "cel", Some("variables are text when the guard is compiled: write `'$(params.x)' == 'y'`")),
+    (
+        "invalid cel expression",
+        "cel",
+        Some("variables are text when the guard is compiled: write `'$(params.x)' == 'y'`"),
+    ),
     ("should be <=", "timeout", None),
     ("should be >= 0", "negative", None),
     ("updates are allowed", "immutable", None),
@@ -133,8 +183,5 @@ const CODES: &[(&str, &str, Option<&str>)] = &[
 ];
 
 fn classify(message: &str) -> (&'static str, Option<&'static str>) {
-    CODES
-        .iter()
-        .find(|(text, _, _)| message.contains(text))
-        .map_or(("invalid", None), |(_, code, help)| (*code, *help))
+    CODES.iter().find(|(text, _, _)| message.contains(text)).map_or(("invalid", None), |(_, code, help)| (*code, *help))
 }

@@ -13,11 +13,7 @@ pub(crate) struct FieldError {
 
 impl FieldError {
     pub(crate) fn new(message: impl Into<String>, paths: &[&str]) -> Self {
-        Self {
-            message: message.into(),
-            paths: paths.iter().map(|&p| p.to_owned()).collect(),
-            details: String::new(),
-        }
+        Self { message: message.into(), paths: paths.iter().map(|&p| p.to_owned()).collect(), details: String::new() }
     }
 
     pub(crate) fn details(mut self, details: impl Into<String>) -> Self {
@@ -183,7 +179,10 @@ mod tests {
     fn paths_grow_outwards_and_indices_glue() {
         let errors = Errors::from(FieldError::missing(&["name"])).via_index(0).via_field("steps").via_field("spec");
         check(errors, "missing field(s): spec.steps[0].name");
-        check(Errors::from(FieldError::missing(&[""])).via_index(0).via_index(1).via_field("a"), "missing field(s): a[1][0]");
+        check(
+            Errors::from(FieldError::missing(&[""])).via_index(0).via_index(1).via_field("a"),
+            "missing field(s): a[1][0]",
+        );
         check(Errors::from(FieldError::missing(&["b"])).via_field_key("a", "x.y"), "missing field(s): a.[x.y].b");
     }
 

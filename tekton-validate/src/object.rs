@@ -7,9 +7,7 @@ use tekton_types::{resolution, v1, v1alpha1, v1beta1};
 use crate::diagnostic::{Diagnostic, from_errors};
 use crate::errors::Errors;
 use crate::gates::{Gates, Version};
-use crate::rules::{
-    customrun, pipeline, pipelinerun, resolution as requests, stepaction, task, taskrun, verification,
-};
+use crate::rules::{customrun, pipeline, pipelinerun, resolution as requests, stepaction, task, taskrun, verification};
 
 /// An object of any kind that admission knows.
 #[derive(Clone, Debug, PartialEq)]

@@ -236,7 +236,8 @@ pub(crate) fn array_index_references(text: &str) -> Vec<&str> {
 }
 
 fn array_index_end(rest: &str) -> Option<usize> {
-    let name = |b: u8, slash: bool| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-') || (slash && b == b'/');
+    let name =
+        |b: u8, slash: bool| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-') || (slash && b == b'/');
     let bytes = rest.as_bytes();
     let mut at;
     if bytes.first() == Some(&b'.') {

@@ -7,6 +7,10 @@
 mod dag;
 #[cfg(feature = "dag")]
 mod matrix;
+#[cfg(feature = "dag")]
+mod pipeline_state;
+#[cfg(feature = "dag")]
+mod pipelines;
 #[cfg(feature = "podgen")]
 mod podgen;
 #[cfg(feature = "podgen")]
@@ -17,10 +21,6 @@ mod podgen_support;
 mod podgen_transformers;
 #[cfg(feature = "podgen")]
 mod podstatus;
-#[cfg(feature = "dag")]
-mod pipeline_state;
-#[cfg(feature = "dag")]
-mod pipelines;
 #[cfg(feature = "dag")]
 mod recorded;
 #[cfg(feature = "contract")]

@@ -31,9 +31,7 @@ pub(super) fn check(case: &Case) -> Result<(), String> {
         (_, "ValidateTaskRunSpecs") => binding::task_run_specs(&pipeline()?, &run()?.spec),
         (_, "ValidateWorkspaceBindings") => binding::pipeline_workspaces(&pipeline()?, &run()?.spec.workspaces),
         (_, "ValidateEnumParam") => binding::enum_param(&params("params")?, &specs("paramSpecs")?),
-        (_, "validateOverrides") => {
-            binding::overrides(&typed(&args["ts"])?, &typed::<TaskRunSpec>(&args["trs"])?)
-        }
+        (_, "validateOverrides") => binding::overrides(&typed(&args["ts"])?, &typed::<TaskRunSpec>(&args["trs"])?),
         (_, "validateParams") => {
             let matrix = params("matrixParams")?;
             binding::task_params(&specs("paramSpecs")?, &params("params")?, &matrix.iter().collect::<Vec<_>>())
@@ -51,9 +49,7 @@ pub(super) fn check(case: &Case) -> Result<(), String> {
         (_, "ValidateBindings") => {
             binding::task_workspaces(&typed::<Vec<_>>(&args["decls"])?, &typed::<Vec<_>>(&args["binds"])?)
         }
-        (_, "ValidateOnlyOnePVCIsUsed") => {
-            binding::one_persistent_volume_claim(&typed::<Vec<_>>(&args["wb"])?)
-        }
+        (_, "ValidateOnlyOnePVCIsUsed") => binding::one_persistent_volume_claim(&typed::<Vec<_>>(&args["wb"])?),
         (_, other) => return Err(format!("unknown function {other:?}")),
     };
     compare(&case.expect, &verdict)
@@ -73,9 +69,7 @@ pub(super) fn check_taskrun(case: &Case) -> Result<(), String> {
             binding::resolved_task(name, &spec.params, &params("params")?, matrix.as_ref())
         }
         "validateEnumParam" => binding::enum_param(&params("params")?, &specs("paramSpecs")?),
-        "validateParamArrayIndex" => {
-            binding::task_param_array_index(&typed(&input["taskSpec"])?, &params("params")?)
-        }
+        "validateParamArrayIndex" => binding::task_param_array_index(&typed(&input["taskSpec"])?, &params("params")?),
         "validateRequestResources" => binding::request_resources(&typed(&input["taskSpec"])?),
         "validateOverrides" => {
             binding::overrides(&typed(&input["taskSpec"])?, &typed::<TaskRunSpec>(&input["taskRunSpec"])?)

@@ -43,7 +43,8 @@ pub(crate) fn validate_step(gates: &Gates<'_>, step: &Step, name_is_taken: bool)
     }
     let mut errors = match &step.r#ref {
         Some(action) => {
-            let mut errors = reference::validate(gates, &action.name, &action.resolver, reference::given(&action.params));
+            let mut errors =
+                reference::validate(gates, &action.name, &action.resolver, reference::given(&action.params));
             errors.also(not_with_ref(step));
             errors
         }

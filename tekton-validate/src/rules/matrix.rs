@@ -40,12 +40,8 @@ pub(crate) fn validate_task(gates: &Gates<'_>, task: &PipelineTask) -> Errors {
         }
         errors.also(params::unique(&matrix.params).via_field("matrix.params"));
     }
-    let names: HashSet<&str> = matrix
-        .params
-        .iter()
-        .chain(matrix.include.iter().flat_map(|i| &i.params))
-        .map(|p| p.name.as_str())
-        .collect();
+    let names: HashSet<&str> =
+        matrix.params.iter().chain(matrix.include.iter().flat_map(|i| &i.params)).map(|p| p.name.as_str()).collect();
     for param in &task.params {
         if names.contains(param.name.as_str()) {
             let name = &param.name;

@@ -4,9 +4,7 @@ use tekton_types::refs::{value_expressions, when_expressions};
 use tekton_types::v1::{ParamValue, PipelineResult, PipelineTask};
 
 use crate::errors::{Errors, FieldError};
-use crate::rules::result_refs::{
-    ResultRef, any_looks_like_result, looks_like_result, of_param, of_task, parse_all,
-};
+use crate::rules::result_refs::{ResultRef, any_looks_like_result, looks_like_result, of_param, of_task, parse_all};
 use crate::text::{list, quote};
 use crate::vars::Names;
 
@@ -30,7 +28,8 @@ pub(crate) fn validate(results: &[PipelineResult], tasks: &[PipelineTask], final
             add("expected pipeline results to be task result expressions but no expressions were found".to_owned());
         }
         if !any_looks_like_result(&expressions) {
-            add("expected pipeline results to be task result expressions but an invalid expressions was found".to_owned());
+            add("expected pipeline results to be task result expressions but an invalid expressions was found"
+                .to_owned());
         }
         let expressions: Vec<&str> = expressions.into_iter().filter(|e| looks_like_result(e)).collect();
         let references = parse_all(&expressions);

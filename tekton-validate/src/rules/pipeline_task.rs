@@ -103,8 +103,7 @@ pub(crate) fn validate_embedded_or_type(task: &PipelineTask) -> Errors {
         ));
     }
     if !spec.kind.is_empty() {
-        errors
-            .push(FieldError::new("taskSpec.kind cannot be specified when using taskSpec.steps", &["taskSpec.kind"]));
+        errors.push(FieldError::new("taskSpec.kind cannot be specified when using taskSpec.steps", &["taskSpec.kind"]));
     }
     errors
 }
@@ -160,9 +159,8 @@ pub(crate) fn validate_custom(task: &PipelineTask) -> Errors {
 }
 
 fn is_group_version(text: &str) -> bool {
-    text.split_once('/').is_some_and(|(group, version)| {
-        !group.is_empty() && !version.is_empty() && !version.contains('/')
-    })
+    text.split_once('/')
+        .is_some_and(|(group, version)| !group.is_empty() && !version.is_empty() && !version.contains('/'))
 }
 
 /// The referent or the spec of a task that is not custom.

@@ -83,10 +83,7 @@ pub(crate) fn validate_update(gates: &Gates<'_>, spec: &PipelineRunSpec, old: Op
     expected.status.clone_from(&spec.status);
     expected.managed_by.clone_from(&spec.managed_by);
     if expected != *spec {
-        errors.push(FieldError::invalid_value(
-            "Once the PipelineRun has started, only status updates are allowed",
-            "",
-        ));
+        errors.push(FieldError::invalid_value("Once the PipelineRun has started, only status updates are allowed", ""));
     }
     errors
 }
@@ -120,8 +117,7 @@ fn propagated_workspaces(spec: &PipelineRunSpec) -> Errors {
 }
 
 fn task_run_spec(gates: &Gates<'_>, task: &PipelineTaskRunSpec, run: Option<&TimeoutFields>) -> Errors {
-    let mut errors =
-        taskrun::overrides(gates, &task.step_specs, &task.sidecar_specs, task.compute_resources.as_ref());
+    let mut errors = taskrun::overrides(gates, &task.step_specs, &task.sidecar_specs, task.compute_resources.as_ref());
     errors.also(taskrun::pod_template(gates, task.pod_template.as_ref()));
     errors.also(timeouts::of_task_run_spec(gates, task.timeout.as_ref(), run));
     errors

@@ -62,8 +62,11 @@ impl Known {
         let ParamValue::Object(values) = &param.value else { return Errors::none() };
         let Some(ParamValue::Object(defaults)) = &mut known.default else {
             // Upstream's admission breaks off here without a verdict.
-            return Errors::from(FieldError::invalid_value("an object is given to a parameter of another type", "value"))
-                .via_field_key("params", &param.name);
+            return Errors::from(FieldError::invalid_value(
+                "an object is given to a parameter of another type",
+                "value",
+            ))
+            .via_field_key("params", &param.name);
         };
         for (key, value) in values {
             defaults.insert(key.clone(), value.clone());

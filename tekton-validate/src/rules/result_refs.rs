@@ -1,9 +1,9 @@
 //! References to results of pipeline tasks, as the rules read them.
 
+use tekton_types::refs::value_expressions;
 pub(crate) use tekton_types::refs::{
     ResultRef, all_params, looks_like_result_ref as looks_like_result, result_refs as of_task,
 };
-use tekton_types::refs::value_expressions;
 use tekton_types::v1::Param;
 
 /// Whether any expression has the shape of a result reference.

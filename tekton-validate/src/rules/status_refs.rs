@@ -4,8 +4,8 @@ use tekton_types::refs::when_expressions;
 use tekton_types::v1::PipelineTask;
 
 use crate::errors::{Errors, FieldError};
-use crate::rules::result_refs::{any_looks_like_result, of_param};
 use crate::rules::matrix;
+use crate::rules::result_refs::{any_looks_like_result, of_param};
 use crate::text::quote;
 use crate::vars::Names;
 
@@ -43,10 +43,8 @@ fn of_known(expressions: &[&str], names: &Names<'_>, path: &str) -> Errors {
         let inner = expression.strip_prefix("tasks.").unwrap_or(expression);
         let task = inner.strip_suffix(".status").or_else(|| inner.strip_suffix(".reason")).unwrap_or(inner);
         if !names.contains(task) {
-            errors.push(FieldError::invalid_value(
-                format!("pipeline task {task} is not defined in the pipeline"),
-                path,
-            ));
+            errors
+                .push(FieldError::invalid_value(format!("pipeline task {task} is not defined in the pipeline"), path));
         }
     }
     errors

@@ -57,9 +57,7 @@ fn mounts(values: &[VolumeMount], spelling: Spelling, check: impl Fn(&str) -> Er
     let mut errors = Errors::none();
     for (index, mount) in values.iter().enumerate() {
         errors.also(check(&mount.name).via_field("name").via_field_index(spelling.mount, index));
-        errors.also(
-            check(&mount.mount_path).via_field(spelling.mount_path).via_field_index(spelling.mount, index),
-        );
+        errors.also(check(&mount.mount_path).via_field(spelling.mount_path).via_field_index(spelling.mount, index));
         errors.also(
             check(mount.sub_path.as_deref().unwrap_or_default())
                 .via_field(spelling.sub_path)

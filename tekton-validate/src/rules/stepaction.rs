@@ -110,8 +110,11 @@ fn default_references(specs: &[ParamSpec], names: &Names<'_>) -> Errors {
         }
     }
     loop {
-        let ready: Vec<&str> =
-            waiting.iter().filter(|(_, needs)| needs.iter().all(|n| resolved.contains(n))).map(|(name, _)| *name).collect();
+        let ready: Vec<&str> = waiting
+            .iter()
+            .filter(|(_, needs)| needs.iter().all(|n| resolved.contains(n)))
+            .map(|(name, _)| *name)
+            .collect();
         if ready.is_empty() {
             break;
         }

@@ -29,9 +29,8 @@ pub(crate) fn validate_spec(gates: &Gates<'_>, spec: &TaskSpec) -> Errors {
         errors.push(FieldError::missing(&["steps"]));
     }
     errors.also(volumes(&spec.volumes).via_field("volumes"));
-    errors.also(
-        declared_workspaces(&spec.workspaces, &spec.steps, spec.step_template.as_ref()).via_field("workspaces"),
-    );
+    errors
+        .also(declared_workspaces(&spec.workspaces, &spec.steps, spec.step_template.as_ref()).via_field("workspaces"));
     errors.also(workspace_usages(gates, spec));
     let steps = merge::merged(spec.step_template.as_ref(), &spec.steps);
     errors.also(container::validate_steps(gates, &steps).via_field("steps"));
@@ -68,11 +67,7 @@ pub(crate) fn volumes(volumes: &[Volume]) -> Errors {
 }
 
 /// Workspaces have names and mount paths of their own.
-fn declared_workspaces(
-    workspaces: &[WorkspaceDeclaration],
-    steps: &[Step],
-    template: Option<&StepTemplate>,
-) -> Errors {
+fn declared_workspaces(workspaces: &[WorkspaceDeclaration], steps: &[Step], template: Option<&StepTemplate>) -> Errors {
     let mut errors = Errors::none();
     if workspaces.is_empty() {
         return errors;

@@ -22,7 +22,8 @@ pub(crate) fn visit<'a>(task: &'a TaskSpec, see: &mut impl FnMut(&'a str)) {
     task.workspaces.iter().for_each(|w| see(&w.mount_path));
     for sidecar in &task.sidecars {
         [&sidecar.script, &sidecar.name, &sidecar.image, &sidecar.image_pull_policy, &sidecar.working_dir]
-            .into_iter().for_each(|text| see(text));
+            .into_iter()
+            .for_each(|text| see(text));
         sidecar.command.iter().chain(&sidecar.args).for_each(|text| see(text));
         environment(&sidecar.env, &sidecar.env_from, see);
         mounts(&sidecar.volume_mounts, see);

@@ -77,11 +77,7 @@ fn validate_status(spec: &TaskRunSpec) -> Errors {
             }
         }
         other => errors.push(FieldError::invalid_value(
-            format!(
-                "{other} should be {} or {}",
-                taskrun_spec_status::CANCELLED,
-                taskrun_spec_status::PENDING
-            ),
+            format!("{other} should be {} or {}", taskrun_spec_status::CANCELLED, taskrun_spec_status::PENDING),
             "status",
         )),
     }

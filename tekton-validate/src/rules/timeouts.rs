@@ -12,9 +12,7 @@ const MINUTE: i64 = 60 * 1_000_000_000;
 /// `-1s should be >= 0` at the path, when so.
 pub(crate) fn not_negative(timeout: Option<&GoDuration>, path: &str) -> Errors {
     match timeout {
-        Some(timeout) if timeout.0 < 0 => {
-            FieldError::invalid_value(format!("{timeout} should be >= 0"), path).into()
-        }
+        Some(timeout) if timeout.0 < 0 => FieldError::invalid_value(format!("{timeout} should be >= 0"), path).into(),
         _ => Errors::none(),
     }
 }
@@ -52,11 +50,7 @@ pub(crate) fn validate(gates: &Gates<'_>, timeouts: &TimeoutFields) -> Errors {
 }
 
 /// The timeout of one task's runs fits that of the run.
-pub(crate) fn of_task_run_spec(
-    gates: &Gates<'_>,
-    timeout: Option<&GoDuration>,
-    run: Option<&TimeoutFields>,
-) -> Errors {
+pub(crate) fn of_task_run_spec(gates: &Gates<'_>, timeout: Option<&GoDuration>, run: Option<&TimeoutFields>) -> Errors {
     let Some(timeout) = timeout else { return Errors::none() };
     if timeout.0 < 0 {
         return not_negative(Some(timeout), "timeout");
