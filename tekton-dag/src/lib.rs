@@ -49,6 +49,8 @@ pub mod deadline;
 
 pub mod matrix;
 
+pub mod draw;
+
 pub mod results;
 
 pub mod apply;
