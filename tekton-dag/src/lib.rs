@@ -53,6 +53,8 @@ pub mod draw;
 
 pub mod results;
 
+pub mod pipeline_results;
+
 pub mod apply;
 
 pub mod tally;

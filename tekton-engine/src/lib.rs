@@ -17,6 +17,7 @@ mod object;
 mod pass;
 mod refs;
 mod run;
+pub mod scope;
 mod transition;
 
 pub use decision::{Class, Decision, Fault, Metadata, Note};

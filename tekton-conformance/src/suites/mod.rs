@@ -9,6 +9,8 @@ mod dag;
 mod matrix;
 #[cfg(feature = "dag")]
 mod pipeline_state;
+#[cfg(feature = "engine")]
+mod pipeline_substitution;
 #[cfg(feature = "dag")]
 mod pipelines;
 #[cfg(feature = "podgen")]
@@ -101,7 +103,7 @@ fn podgen() -> Vec<Binding> {
 
 #[cfg(feature = "engine")]
 fn engine() -> Vec<Binding> {
-    vec![]
+    vec![Binding::pure("pipeline-substitution", pipeline_substitution::check)]
 }
 
 #[cfg(feature = "local")]
