@@ -1,0 +1,40 @@
+//! The logs of pods, which the node serves.
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use futures::stream::BoxStream;
+
+use super::error::ApiError;
+
+/// What of a container's log is wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LogOptions {
+    /// The container.
+    pub container: String,
+    /// Go on until the container ends.
+    pub follow: bool,
+    /// The log of the previous instance of the container.
+    pub previous: bool,
+    /// Put an RFC 3339 time with nanoseconds before each line.
+    pub timestamps: bool,
+    /// Only lines written after this time.
+    pub since: Option<jiff::Timestamp>,
+    /// Only the last lines.
+    pub tail_lines: Option<u64>,
+    /// At most so many bytes.
+    pub limit_bytes: Option<u64>,
+}
+
+/// Serves the logs of pods. The node implements it.
+pub trait PodLogs: Send + Sync + std::fmt::Debug {
+    /// The log of a container of the pod `namespace`/`name` with this uid, as a stream of bytes.
+    ///
+    /// Errors: the pod or the container has no log.
+    fn logs<'a>(
+        &'a self,
+        namespace: &'a str,
+        name: &'a str,
+        uid: &'a str,
+        options: LogOptions,
+    ) -> BoxFuture<'a, Result<BoxStream<'static, Bytes>, ApiError>>;
+}

@@ -1,0 +1,136 @@
+//! What a request asks for: its path, parameters and headers as data.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use http::request::Parts;
+use serde_json::Value;
+
+use super::error::ApiError;
+
+/// The parameters after `?`.
+#[derive(Debug, Clone, Default)]
+pub struct Query(BTreeMap<String, String>);
+
+impl Query {
+    /// Reads a query string.
+    pub fn parse(text: &str) -> Self {
+        let mut all = BTreeMap::new();
+        for pair in text.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            all.entry(decode(name, true)).or_insert_with(|| decode(value, true));
+        }
+        Self(all)
+    }
+
+    /// A parameter; an empty one counts as absent.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// Whether a boolean parameter is set, as Go reads it.
+    pub fn flag(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(|value| !matches!(value.to_lowercase().as_str(), "0" | "false"))
+    }
+}
+
+/// Undoes percent-encoding.
+pub fn decode(text: &str, plus: bool) -> String {
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut i = 0;
+    while i < bytes.len() {
+        let hex = || std::str::from_utf8(bytes.get(i + 1..i + 3)?).ok().and_then(|h| u8::from_str_radix(h, 16).ok());
+        match bytes[i] {
+            b'%' if hex().is_some() => {
+                out.push(hex().unwrap_or_default());
+                i += 3;
+                continue;
+            }
+            b'+' if plus => out.push(b' '),
+            c => out.push(c),
+        }
+        i += 1;
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// A request with its body read.
+#[derive(Debug)]
+pub struct Request {
+    /// `GET`, `POST`, ….
+    pub method: String,
+    /// The segments of the path, decoded.
+    pub path: Vec<String>,
+    /// The parameters.
+    pub query: Query,
+    /// The `Accept` header.
+    pub accept: String,
+    /// The `Content-Type` header without parameters.
+    pub content_type: String,
+    /// The `User-Agent` up to the first slash.
+    pub user_agent: String,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Request {
+    /// Takes a request apart.
+    pub fn new(parts: &Parts, body: Bytes) -> Self {
+        let header = |name: &str| parts.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default();
+        let content_type = header("content-type").split(';').next().unwrap_or_default().trim().to_owned();
+        Self {
+            method: parts.method.as_str().to_owned(),
+            path: parts.uri.path().split('/').filter(|s| !s.is_empty()).map(|s| decode(s, false)).collect(),
+            query: Query::parse(parts.uri.query().unwrap_or_default()),
+            accept: header("accept").to_owned(),
+            content_type,
+            user_agent: header("user-agent").split('/').next().unwrap_or_default().to_owned(),
+            body,
+        }
+    }
+
+    /// The name under which this request's writes are recorded in `managedFields`.
+    pub fn manager(&self) -> &str {
+        match self.query.get("fieldManager") {
+            Some(manager) => manager,
+            None if self.user_agent.is_empty() => "unknown",
+            None => &self.user_agent,
+        }
+    }
+
+    /// Whether nothing is to be stored.
+    pub fn dry_run(&self) -> Result<bool, ApiError> {
+        match self.query.get("dryRun") {
+            None => Ok(false),
+            Some("All") => Ok(true),
+            Some(other) => {
+                let cause = super::error::Cause::not_supported("dryRun", &Value::Array(vec![other.into()]), &["All"]);
+                Err(ApiError::invalid("meta.k8s.io", "CreateOptions", "", &[cause]))
+            }
+        }
+    }
+
+    /// The body as a JSON object; YAML is read too.
+    pub fn object(&self) -> Result<Value, ApiError> {
+        match self.content_type.as_str() {
+            "" | "application/json" => self.json(),
+            "application/yaml" | "application/x-yaml" => {
+                let text = std::str::from_utf8(&self.body).map_err(|e| ApiError::bad_request(e.to_string()))?;
+                serde_saphyr::from_str(text)
+                    .map_err(|e| ApiError::bad_request(format!("error converting YAML to JSON: {e}")))
+            }
+            _ => Err(ApiError::unsupported_media_type(&[
+                "application/json",
+                "application/yaml",
+                "application/vnd.kubernetes.protobuf",
+            ])),
+        }
+    }
+
+    /// The body as JSON.
+    pub fn json(&self) -> Result<Value, ApiError> {
+        serde_json::from_slice(&self.body)
+            .map_err(|e| ApiError::bad_request(format!("couldn't get version/kind; json parse error: {e}")))
+    }
+}

@@ -1,0 +1,89 @@
+//! The embedded cluster: the API server with what every cluster has, and the fronts to it.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::api::{Admission, Api, PodLogs};
+use crate::service::ApiService;
+
+/// What a cluster is started with.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Namespaces that exist from the start, besides `default` and those of Kubernetes.
+    pub namespaces: Vec<String>,
+    /// Admission hooks, in the order in which they are called.
+    pub admission: Vec<Arc<dyn Admission>>,
+}
+
+/// A running cluster. It ends when it is dropped or [stopped](LocalCluster::stop).
+#[derive(Debug)]
+pub struct LocalCluster {
+    api: Arc<Api>,
+    collector: tokio::task::JoinHandle<()>,
+}
+
+impl LocalCluster {
+    /// Starts a cluster within the current tokio runtime.
+    pub fn start(options: Options) -> Self {
+        let api = Arc::new(Api::default());
+        for hook in options.admission {
+            api.add_admission(hook);
+        }
+        let standard = ["default", "kube-system", "kube-public", "kube-node-lease"].map(str::to_owned);
+        for namespace in standard.into_iter().chain(options.namespaces) {
+            furnish(&api, &namespace);
+        }
+        api.ensure(
+            "storage.k8s.io/storageclasses",
+            json!({
+                "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass",
+                "metadata": {"name": "standard", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
+                "provisioner": "tekton.local/directory", "reclaimPolicy": "Delete", "volumeBindingMode": "Immediate",
+            }),
+        );
+        let collector = tokio::spawn(crate::gc::run(Arc::clone(&api), api.closing()));
+        Self { api, collector }
+    }
+
+    /// A client that talks to the cluster with no socket between.
+    pub fn client(&self) -> kube::Client {
+        kube::Client::new(ApiService::new(Arc::clone(&self.api)), "default")
+    }
+
+    /// The API server.
+    pub fn api(&self) -> &Arc<Api> {
+        &self.api
+    }
+
+    /// Names who serves the logs of pods.
+    pub fn set_logs(&self, logs: Arc<dyn PodLogs>) {
+        self.api.set_logs(logs);
+    }
+
+    /// Ends every watch and the controllers, and waits for them.
+    pub async fn stop(mut self) {
+        self.api.close();
+        // The collector ends by itself; one that panicked has ended too.
+        let _ = (&mut self.collector).await;
+    }
+}
+
+impl Drop for LocalCluster {
+    fn drop(&mut self) {
+        self.api.close();
+        self.collector.abort();
+    }
+}
+
+/// Makes a namespace with its ServiceAccount.
+fn furnish(api: &Api, name: &str) {
+    let namespace: Value = json!({
+        "apiVersion": "v1", "kind": "Namespace",
+        "metadata": {"name": name, "labels": {"kubernetes.io/metadata.name": name}},
+        "spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"},
+    });
+    if api.ensure("/namespaces", namespace).is_some() {
+        crate::kinds::furnish(api, name);
+    }
+}

@@ -1,0 +1,46 @@
+//! Between the versions in which a resource is served and the one in which it is stored.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
+
+/// `value` in another version of its kind.
+pub fn to_version<'a>(value: &'a Value, api_version: &str) -> Cow<'a, Value> {
+    let own = value["apiVersion"].as_str().unwrap_or_default();
+    if own == api_version {
+        return Cow::Borrowed(value);
+    }
+    let mut converted = match (own, api_version) {
+        ("v1", "events.k8s.io/v1") => rename(value, EVENT_FIELDS, false),
+        ("events.k8s.io/v1", "v1") => rename(value, EVENT_FIELDS, true),
+        _ => value.clone(),
+    };
+    converted["apiVersion"] = api_version.into();
+    Cow::Owned(converted)
+}
+
+/// The fields of an Event in `v1` and in `events.k8s.io/v1`.
+const EVENT_FIELDS: &[(&str, &str)] = &[
+    ("involvedObject", "regarding"),
+    ("message", "note"),
+    ("source", "deprecatedSource"),
+    ("firstTimestamp", "deprecatedFirstTimestamp"),
+    ("lastTimestamp", "deprecatedLastTimestamp"),
+    ("count", "deprecatedCount"),
+    ("reportingComponent", "reportingController"),
+];
+
+fn rename(value: &Value, names: &[(&str, &str)], back: bool) -> Value {
+    let fields: Map<String, Value> = value
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, field)| {
+            let to = names.iter().find_map(|(core, new)| {
+                if back { (name == new).then_some(*core) } else { (name == core).then_some(*new) }
+            });
+            (to.map_or_else(|| name.clone(), str::to_owned), field.clone())
+        })
+        .collect();
+    Value::Object(fields)
+}

@@ -1,0 +1,93 @@
+//! What the server knows of particular kinds: defaults, validation, and what follows a write.
+
+pub(crate) mod columns;
+mod crd;
+mod defaults;
+mod podcells;
+mod prune;
+mod rules;
+pub(crate) mod schema;
+mod secret;
+mod serviceaccount;
+mod validate;
+
+use serde_json::Value;
+
+use crate::api::{Api, ApiError, Target};
+use crate::gc::Signal;
+use crate::resources::Resource;
+use crate::store::Key;
+
+pub(crate) use prune::prune;
+pub(crate) use rules::{answers_deleted, creates_on_update, is_graceful, unconditional_update};
+pub(crate) use serviceaccount::furnish;
+pub(crate) use validate::{update_forbidden, validate};
+
+/// Fills in what the kind leaves to the server.
+pub(crate) fn default(target: &Target, object: &mut Value) {
+    defaults::apply(target, object);
+}
+
+/// What Kubernetes' own admission plugins do.
+///
+/// Errors: the object is refused.
+pub(crate) fn admission(api: &Api, target: &Target, object: &mut Value, old: Option<&Value>) -> Result<(), ApiError> {
+    if target.resource.group.is_empty() && target.resource.kind == "Pod" && old.is_none() {
+        serviceaccount::admit(api, target, object)?;
+    }
+    if target.resource.group.is_empty() && target.resource.kind == "PersistentVolumeClaim" && old.is_none() {
+        defaults::claim_admission(api, object);
+    }
+    Ok(())
+}
+
+fn key_of(target: &Target, object: &Value) -> Key {
+    let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default().to_owned();
+    Key { resource: std::sync::Arc::clone(&target.resource.key), namespace: text("namespace"), name: text("name") }
+}
+
+fn signal(api: &Api, signal: Signal) {
+    // The collector may have stopped; then nobody needs the signal.
+    let _ = api.signals.send(signal);
+}
+
+/// After an object was created.
+pub(crate) fn created(api: &Api, target: &Target, object: &Value) {
+    match (target.resource.group.as_str(), target.resource.kind.as_str()) {
+        ("", "Namespace") => serviceaccount::furnish(api, object["metadata"]["name"].as_str().unwrap_or_default()),
+        ("apiextensions.k8s.io", "CustomResourceDefinition") => crd::established(api, object),
+        _ => {}
+    }
+    if object["metadata"]["ownerReferences"].is_array() {
+        signal(api, Signal::Look(key_of(target, object)));
+    }
+}
+
+/// After an object was changed.
+pub(crate) fn updated(api: &Api, target: &Target, object: &Value) {
+    if target.resource.kind == "CustomResourceDefinition" && target.resource.group == "apiextensions.k8s.io" {
+        crd::updated(api, object);
+    }
+    if !object["metadata"]["deletionTimestamp"].is_null() {
+        signal(api, Signal::Look(key_of(target, object)));
+    }
+}
+
+/// After an object was removed.
+pub(crate) fn deleted(api: &Api, target: &Target, object: &Value) {
+    if target.resource.kind == "CustomResourceDefinition" && target.resource.group == "apiextensions.k8s.io" {
+        crd::removed(api, object);
+    }
+    let uid = object["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
+    signal(api, Signal::Gone(uid, key_of(target, object)));
+}
+
+/// What else a deletion changes in an object that stays for now.
+pub(crate) fn deleting(resource: &Resource, object: &mut Value) {
+    if resource.group.is_empty() && resource.kind == "Namespace" {
+        object["status"]["phase"] = "Terminating".into();
+    }
+    if resource.kind == "CustomResourceDefinition" && resource.group == "apiextensions.k8s.io" {
+        crd::terminating(object);
+    }
+}
