@@ -14,6 +14,7 @@ pub mod pod;
 pub mod yaml;
 
 pub mod decode;
+pub mod object;
 
 pub mod condition;
 pub mod duration;
@@ -26,5 +27,7 @@ pub mod defaults;
 pub mod refs;
 
 pub mod substitute;
+
+pub use object::Object;
 
 pub use k8s_openapi;

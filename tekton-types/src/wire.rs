@@ -183,4 +183,146 @@ pub(crate) fn expect_type<K: k8s_openapi::Resource, E: serde::de::Error>(
     Ok(())
 }
 
-pub(crate) use {kind, wire};
+/// Declares EmbeddedTask: the fields of TaskSpec stand beside `apiVersion`, `kind`, `spec` and `metadata` on the wire.
+macro_rules! embedded_task {
+    ($($(#[$extra_meta:meta])* $extra:ident: $extra_ty:ty,)*) => {
+        /// A task in place: the fields of [`TaskSpec`] stand beside these on the wire.
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct EmbeddedTask {
+            /// API version of a custom task.
+            pub api_version: String,
+            /// Kind of a custom task.
+            pub kind: String,
+            /// The spec of a custom task, as given.
+            pub spec: Option<serde_json::Value>,
+            /// Labels and annotations for the created run.
+            pub metadata: PipelineTaskMetadata,
+            /// The task itself.
+            pub task_spec: TaskSpec,
+        }
+
+        $crate::wire::wire! {
+            /// The shape of an EmbeddedTask on the wire.
+            struct WireEmbeddedTask {
+                /// API version of a custom task.
+                pub api_version: String,
+                /// Kind of a custom task.
+                pub kind: String,
+                /// The spec of a custom task, as given.
+                pub spec: Option<serde_json::Value>,
+                /// Labels and annotations for the created run.
+                pub metadata: PipelineTaskMetadata,
+                $($(#[$extra_meta])* pub $extra: $extra_ty,)*
+                /// Declared parameters.
+                pub params: Vec<ParamSpec>,
+                /// Name for people.
+                pub display_name: String,
+                /// What the task is for.
+                pub description: String,
+                /// Steps, in the order in which they run.
+                pub steps: Vec<Step>,
+                /// Volumes that steps and sidecars may mount.
+                pub volumes: Vec<Volume>,
+                /// What every step starts from.
+                pub step_template: Option<StepTemplate>,
+                /// Containers beside the steps.
+                pub sidecars: Vec<Sidecar>,
+                /// Declared workspaces.
+                pub workspaces: Vec<WorkspaceDeclaration>,
+                /// Declared results.
+                pub results: Vec<TaskResult>,
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for EmbeddedTask {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let wire = WireEmbeddedTask::deserialize(deserializer)?;
+                Ok(Self {
+                    api_version: wire.api_version,
+                    kind: wire.kind,
+                    spec: wire.spec,
+                    metadata: wire.metadata,
+                    task_spec: TaskSpec {
+                        $($extra: wire.$extra,)*
+                        params: wire.params,
+                        display_name: wire.display_name,
+                        description: wire.description,
+                        steps: wire.steps,
+                        volumes: wire.volumes,
+                        step_template: wire.step_template,
+                        sidecars: wire.sidecars,
+                        workspaces: wire.workspaces,
+                        results: wire.results,
+                    },
+                })
+            }
+        }
+
+        impl serde::Serialize for EmbeddedTask {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                use serde::ser::SerializeMap;
+                let Self { api_version, kind, spec, metadata, task_spec } = self;
+                let TaskSpec {
+                    $($extra,)*
+                    params,
+                    display_name,
+                    description,
+                    steps,
+                    volumes,
+                    step_template,
+                    sidecars,
+                    workspaces,
+                    results,
+                } = task_spec;
+                let mut out = serializer.serialize_map(None)?;
+                $crate::wire::put(&mut out, "kind", kind)?;
+                $crate::wire::put(&mut out, "apiVersion", api_version)?;
+                out.serialize_entry("spec", spec)?;
+                out.serialize_entry("metadata", metadata)?;
+                $($crate::wire::put(&mut out, stringify!($extra), $extra)?;)*
+                $crate::wire::put(&mut out, "params", params)?;
+                $crate::wire::put(&mut out, "displayName", display_name)?;
+                $crate::wire::put(&mut out, "description", description)?;
+                $crate::wire::put(&mut out, "steps", steps)?;
+                $crate::wire::put(&mut out, "volumes", volumes)?;
+                $crate::wire::put(&mut out, "stepTemplate", step_template)?;
+                $crate::wire::put(&mut out, "sidecars", sidecars)?;
+                $crate::wire::put(&mut out, "workspaces", workspaces)?;
+                $crate::wire::put(&mut out, "results", results)?;
+                out.end()
+            }
+        }
+
+        impl schemars::JsonSchema for EmbeddedTask {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                "EmbeddedTask".into()
+            }
+
+            fn schema_id() -> std::borrow::Cow<'static, str> {
+                concat!(module_path!(), "::EmbeddedTask").into()
+            }
+
+            fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                WireEmbeddedTask::json_schema(generator)
+            }
+        }
+
+        impl EmbeddedTask {
+            /// Whether this is a custom task: it names an API version and a kind of its own.
+            pub fn is_custom_task(&self) -> bool {
+                !self.api_version.is_empty() && !self.kind.is_empty()
+            }
+        }
+    };
+}
+
+/// Writes an entry unless it is empty.
+pub(crate) fn put<M: serde::ser::SerializeMap, T: serde::Serialize + Empty>(
+    out: &mut M,
+    key: &'static str,
+    value: &T,
+) -> Result<(), M::Error> {
+    if value.is_empty_value() { Ok(()) } else { out.serialize_entry(key, value) }
+}
+
+pub(crate) use {embedded_task, kind, wire};
