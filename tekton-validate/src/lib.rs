@@ -20,6 +20,7 @@
 pub mod binding;
 pub mod part;
 
+mod beta;
 mod cel;
 mod diagnostic;
 mod errors;
@@ -27,6 +28,7 @@ mod gates;
 mod names;
 mod object;
 mod pattern;
+mod presence;
 mod quantity;
 mod rules;
 mod text;
@@ -34,4 +36,4 @@ mod vars;
 
 pub use diagnostic::{Diagnostic, Severity, field_error};
 pub use gates::Version;
-pub use object::{Object, Operation, validate};
+pub use object::{Object, Operation, Read, validate};

@@ -9,9 +9,11 @@ use tekton_types::v1::{
 };
 use tekton_types::v1beta1::StepActionSpec;
 
+use crate::beta::{self, Shape};
 use crate::diagnostic::{Diagnostic, from_errors};
 use crate::errors::Errors;
 use crate::gates::{Gates, Version};
+use crate::presence;
 use crate::rules::{
     container, graph, matrix, pipeline, pipeline_params, pipeline_results, pipeline_task, pipelinerun, reference,
     results, status_refs, step_fields, stepaction, task, taskrun, when, workspace,
@@ -106,6 +108,58 @@ pub enum Part<'a> {
     TasksAndFinally(&'a PipelineSpec),
 }
 
+/// Parts that are read from JSON by the name of their type, with what their types cannot hold.
+///
+/// Errors: the value has a wrong type, or no part has this name.
+pub fn validate_json(
+    name: &str,
+    value: &serde_json::Value,
+    config: &Config,
+    version: Version,
+) -> Result<Vec<Diagnostic>, String> {
+    fn read<T: serde::de::DeserializeOwned + Default>(value: &serde_json::Value) -> Result<T, String> {
+        if value.is_null() { Ok(T::default()) } else { T::deserialize(value).map_err(|e| e.to_string()) }
+    }
+    let gates = &Gates::new(config, version);
+    let mut value = value.clone();
+    let shape = match name {
+        "TaskSpec" => Some(Shape::TaskSpec),
+        "PipelineSpec" => Some(Shape::PipelineSpec),
+        "TaskRunSpec" => Some(Shape::TaskRunSpec),
+        "PipelineRunSpec" => Some(Shape::PipelineRunSpec),
+        "PipelineTask" => Some(Shape::PipelineTask),
+        "TaskRef" | "PipelineRef" => Some(Shape::Reference),
+        _ => None,
+    };
+    let left = match shape.filter(|_| version == Version::V1beta1) {
+        Some(shape) => beta::adapt(shape, &mut value, ""),
+        None => beta::Leftovers::default(),
+    };
+    let mut found = match name {
+        "TaskSpec" => errors(Part::TaskSpec(&read(&value)?), gates),
+        "PipelineSpec" => errors(Part::PipelineSpec(&read(&value)?), gates),
+        "TaskRunSpec" => errors(Part::TaskRunSpec(&read(&value)?, None), gates),
+        "PipelineRunSpec" => errors(Part::PipelineRunSpec(&read(&value)?, None), gates),
+        "PipelineTask" => errors(Part::PipelineTask(&read(&value)?), gates),
+        "TaskRef" => errors(Part::TaskRef(&read(&value)?), gates),
+        "PipelineRef" => errors(Part::PipelineRef(&read(&value)?), gates),
+        "Ref" => errors(Part::Ref(&read(&value)?), gates),
+        other => return Err(format!("no part has the name {other:?}")),
+    };
+    found.also(left.always);
+    found.also(left.on_create);
+    if name.ends_with("Ref") {
+        if let Some(reference) = presence::empty_params_of_reference(&value) {
+            reference.correct(gates, &mut found);
+        }
+    } else {
+        for reference in presence::empty_params(&value) {
+            reference.correct(gates, &mut found);
+        }
+    }
+    Ok(from_errors(found))
+}
+
 /// Checks one part. Paths begin at the part.
 pub fn validate_part(part: Part<'_>, config: &Config, version: Version) -> Vec<Diagnostic> {
     from_errors(errors(part, &Gates::new(config, version)))
@@ -146,7 +200,7 @@ fn errors(part: Part<'_>, gates: &Gates<'_>) -> Errors {
         Part::Graph(tasks) => graph::validate(tasks),
         Part::Matrices(tasks) => matrix::validate(gates, tasks),
         Part::ParameterVariables(steps, specs) => task::parameter_variables(gates, steps, specs),
-        Part::UsageOfDeclaredParameters(steps, specs) => step_fields::usage_of_declared(steps, specs),
+        Part::UsageOfDeclaredParameters(steps, specs) => step_fields::usage_of_declared(gates.version, steps, specs),
         Part::PipelineParameters(tasks, specs) => pipeline_params::declarations(gates, tasks, specs),
         Part::PipelineParameterUsage(tasks, specs) => pipeline_params::usage(tasks, specs),
         Part::PipelineContextVariables(tasks) => pipeline::context_variables(tasks),

@@ -169,8 +169,19 @@ pub(crate) fn prohibited(text: &str, prefix: &str, names: &Names<'_>) -> Errors 
     }
 }
 
+/// What makes a prefix no regular expression, which upstream takes it for.
+fn bad_pattern(prefix: &str) -> Option<String> {
+    if !prefix.contains(['?', '*', '+', '(', ')', '[', ']', '{']) {
+        return None;
+    }
+    crate::pattern::check(&format!("(\\$(\\({prefix}(\\.x)\\)))")).err()
+}
+
 /// An error if the text refers to one of these names as a whole.
 pub(crate) fn prohibited_as_whole(text: &str, prefix: &str, names: &Names<'_>) -> Errors {
+    if let Some(problem) = bad_pattern(prefix) {
+        return one(format!("extractEntireVariablesFromString failed : failed to parse regex pattern: {problem}"));
+    }
     if names.is_empty() || !text.contains("$(") {
         return Errors::none();
     }

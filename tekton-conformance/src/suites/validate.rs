@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tekton_types::config::Config;
 use tekton_types::v1::{PipelineRun, PipelineSpec, PipelineTask, TaskRun};
-use tekton_validate::part::{Part, VariableRule, validate_part, validate_variables};
+use tekton_validate::part::{Part, VariableRule, validate_json, validate_part, validate_variables};
 use tekton_validate::{Diagnostic, Object, Operation, Version, field_error, validate};
 
 use crate::Case;
@@ -60,8 +60,8 @@ fn old_taskrun(input: &Value) -> Result<Option<TaskRun>, String> {
     if input["oldObject"].is_null() || input["operation"] != "update" {
         return Ok(None);
     }
-    match object(&input["oldObject"])? {
-        Object::TaskRun(old) => Ok(Some(*old)),
+    match object(&input["oldObject"])?.inner() {
+        Object::TaskRun(old) => Ok(Some((**old).clone())),
         _ => Ok(None),
     }
 }
@@ -70,30 +70,28 @@ fn old_pipelinerun(input: &Value) -> Result<Option<PipelineRun>, String> {
     if input["oldObject"].is_null() || input["operation"] != "update" {
         return Ok(None);
     }
-    match object(&input["oldObject"])? {
-        Object::PipelineRun(old) => Ok(Some(*old)),
+    match object(&input["oldObject"])?.inner() {
+        Object::PipelineRun(old) => Ok(Some((**old).clone())),
         _ => Ok(None),
     }
 }
 
 fn part(input: &Value, config: &Config) -> Result<Vec<Diagnostic>, String> {
     let value = &input["object"];
+    if value.is_null() {
+        // A reference that is not there has nothing wrong with it.
+        return Ok(Vec::new());
+    }
     let go = |part: Part<'_>| Ok(validate_part(part, config, version(input)));
     match input["type"].as_str().unwrap_or_default() {
-        "TaskSpec" => go(Part::TaskSpec(&typed(value)?)),
-        "TaskRunSpec" => go(Part::TaskRunSpec(&typed(value)?, old_taskrun(input)?.as_ref())),
-        "PipelineSpec" => go(Part::PipelineSpec(&typed(value)?)),
-        "PipelineRunSpec" => go(Part::PipelineRunSpec(&typed(value)?, old_pipelinerun(input)?.as_ref())),
+        name @ ("TaskSpec" | "TaskRunSpec" | "PipelineSpec" | "PipelineRunSpec" | "PipelineTask" | "Ref"
+        | "TaskRef" | "PipelineRef") => validate_json(name, value, config, version(input)),
         "StepActionSpec" => go(Part::StepActionSpec(&typed(value)?, input["apiVersion"] == "tekton.dev/v1alpha1")),
         "Step" => go(Part::Step(&typed(value)?)),
         "Sidecar" => go(Part::Sidecar(&typed(value)?)),
-        "Ref" => go(Part::Ref(&typed(value)?)),
-        "TaskRef" => go(Part::TaskRef(&typed(value)?)),
-        "PipelineRef" => go(Part::PipelineRef(&typed(value)?)),
         "TaskResult" => go(Part::TaskResult(&typed(value)?)),
         "StepResult" => go(Part::StepResult(&typed(value)?)),
         "WorkspaceBinding" => go(Part::WorkspaceBinding(&typed(value)?)),
-        "PipelineTask" => go(Part::PipelineTask(&typed(value)?)),
         "PipelineTaskList" => {
             let args = &input["args"];
             let taken: Vec<String> = typed(&args["taskNames"])?;

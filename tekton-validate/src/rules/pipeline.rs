@@ -18,7 +18,7 @@ pub(crate) fn validate(gates: &Gates<'_>, pipeline: &Pipeline) -> Errors {
     let spec = &pipeline.spec;
     let mut found = validate_spec(gates, spec);
     for (field, tasks) in [("tasks", &spec.tasks), ("finally", &spec.r#finally)] {
-        found.also(embedded_usage(tasks, &spec.params, field));
+        found.also(embedded_usage(gates, tasks, &spec.params, field));
         found.also(pipeline_params::usage(tasks, &spec.params).via_field(field));
         found.also(workspaces_usage(&spec.workspaces, tasks).via_field(field));
     }
@@ -89,12 +89,14 @@ pub(crate) fn finally_needs_tasks(spec: &PipelineSpec) -> Errors {
 }
 
 /// Steps of tasks in place refer to parameters that the task or the pipeline declares.
-fn embedded_usage(tasks: &[PipelineTask], specs: &[ParamSpec], field: &str) -> Errors {
+fn embedded_usage(gates: &Gates<'_>, tasks: &[PipelineTask], specs: &[ParamSpec], field: &str) -> Errors {
     let mut errors = Errors::none();
     for (index, task) in tasks.iter().enumerate() {
         let Some(task) = task.task_spec.as_ref().map(|t| &t.task_spec) else { continue };
         let steps = merge::merged(task.step_template.as_ref(), &task.steps);
-        errors.also(usage_of_declared(&steps, task.params.iter().chain(specs)).via_field_index(field, index));
+        errors.also(
+            usage_of_declared(gates.version, &steps, task.params.iter().chain(specs)).via_field_index(field, index),
+        );
     }
     errors
 }

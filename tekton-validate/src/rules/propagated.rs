@@ -95,7 +95,7 @@ pub(crate) fn in_task(gates: &Gates<'_>, given: &[Param], spec: &TaskSpec) -> Er
     let steps = merge::merged(spec.step_template.as_ref(), &spec.steps);
     errors.also(params::types(&specs));
     errors.also(task::parameter_variables(gates, &steps, &specs));
-    errors.also(crate::rules::step_fields::usage_of_declared(&steps, &specs));
+    errors.also(crate::rules::step_fields::usage_of_declared(gates.version, &steps, &specs));
     errors
 }
 
@@ -128,7 +128,7 @@ pub(crate) fn in_pipeline(gates: &Gates<'_>, given: &[Param], spec: &PipelineSpe
         any_steps = true;
         let steps = merge::merged(task.step_template.as_ref(), &task.steps);
         errors.also(array_usage(&steps, &sorted.arrays));
-        errors.also(usage_in_steps(&steps, &sorted));
+        errors.also(usage_in_steps(gates.version, &steps, &sorted));
     }
     if any_steps {
         // What does not depend on the steps is the same for every task.

@@ -5,8 +5,9 @@ use tekton_types::v1::{ParamSpec, Step};
 use tekton_types::v1beta1::StepActionSpec;
 
 use crate::errors::Errors;
+use crate::gates::Version;
 use crate::rules::params::{ByType, by_type, objects_have_properties};
-use crate::vars::{Names, isolated, prohibited, prohibited_as_whole, unknown};
+use crate::vars::{Names, isolated, prohibited, prohibited_as_whole, unknown, unknown_with_detail};
 
 /// Checks of a text: (text, prefix, names).
 type Check = fn(&str, &str, &Names<'_>) -> Errors;
@@ -28,7 +29,7 @@ pub(crate) trait Texts {
     fn may_refer(&self) -> bool;
 
     /// No unknown names.
-    fn unknown(&self, prefix: &str, names: &Names<'_>) -> Errors;
+    fn unknown(&self, version: Version, prefix: &str, names: &Names<'_>) -> Errors;
 
     /// No arrays outside command and args, and there alone.
     fn arrays(&self, names: &Names<'_>) -> Errors;
@@ -103,8 +104,13 @@ impl Texts for Step {
             || common_refer(&self.command, &self.args, &self.env, &self.volume_mounts)
     }
 
-    fn unknown(&self, prefix: &str, names: &Names<'_>) -> Errors {
+    fn unknown(&self, version: Version, prefix: &str, names: &Names<'_>) -> Errors {
         let mut errors = step_texts(self, unknown, unknown, prefix, names, UNKNOWN);
+        if version == Version::V1beta1 {
+            // At v1beta1 errors in scripts name the variable.
+            errors.0.retain(|e| e.paths != ["script"]);
+            errors.also(unknown_with_detail(&self.script, prefix, names).via_field("script"));
+        }
         errors.also(unknown(&self.on_error, prefix, names).via_field("onError"));
         errors
     }
@@ -137,7 +143,7 @@ impl Texts for StepActionSpec {
             || common_refer(&self.command, &self.args, &self.env, &self.volume_mounts)
     }
 
-    fn unknown(&self, prefix: &str, names: &Names<'_>) -> Errors {
+    fn unknown(&self, _: Version, prefix: &str, names: &Names<'_>) -> Errors {
         action_texts(self, unknown, unknown, prefix, names)
     }
 
@@ -155,33 +161,33 @@ pub(crate) fn declared<T: Texts>(container: &T, sorted: &ByType<'_>) -> Errors {
     if !container.may_refer() {
         return Errors::none();
     }
-    let mut errors = container.unknown("params", &sorted.all);
+    let mut errors = container.unknown(Version::V1, "params", &sorted.all);
     let mut objects = Names::new();
     for spec in &sorted.objects {
         objects.insert(&spec.name);
         let keys: Names<'_> = spec.properties.keys().map(String::as_str).collect();
-        errors.also(container.unknown(&format!("params\\.{}", spec.name), &keys));
+        errors.also(container.unknown(Version::V1, &format!("params\\.{}", spec.name), &keys));
     }
     errors.also(container.whole_objects(&objects));
     errors
 }
 
 /// Parameters that steps refer to are declared.
-pub(crate) fn usage_of_declared<'a, I>(steps: &[Step], specs: I) -> Errors
+pub(crate) fn usage_of_declared<'a, I>(version: Version, steps: &[Step], specs: I) -> Errors
 where
     I: IntoIterator<Item = &'a ParamSpec> + Clone,
 {
-    let mut errors = usage_in_steps(steps, &by_type(specs.clone()));
+    let mut errors = usage_in_steps(version, steps, &by_type(specs.clone()));
     errors.also(objects_have_properties(specs));
     errors
 }
 
 /// The part of [`usage_of_declared`] that looks at the steps.
-pub(crate) fn usage_in_steps(steps: &[Step], sorted: &ByType<'_>) -> Errors {
+pub(crate) fn usage_in_steps(version: Version, steps: &[Step], sorted: &ByType<'_>) -> Errors {
     let mut errors = Errors::none();
     for (index, step) in steps.iter().enumerate() {
         if step.may_refer() {
-            errors.also(step.unknown("params", &sorted.all).via_field_index("steps", index));
+            errors.also(step.unknown(version, "params", &sorted.all).via_field_index("steps", index));
         }
     }
     let mut objects = Names::new();
@@ -191,7 +197,7 @@ pub(crate) fn usage_in_steps(steps: &[Step], sorted: &ByType<'_>) -> Errors {
         let prefix = format!("params\\.{}", spec.name);
         for (index, step) in steps.iter().enumerate() {
             if step.may_refer() {
-                errors.also(step.unknown(&prefix, &keys).via_field_index("steps", index));
+                errors.also(step.unknown(version, &prefix, &keys).via_field_index("steps", index));
             }
         }
     }

@@ -6,19 +6,19 @@ use k8s_openapi::api::core::v1::Volume;
 use tekton_types::v1::{ParamSpec, Step, StepTemplate, Task, TaskResult, TaskSpec, WorkspaceDeclaration};
 
 use crate::errors::{Errors, FieldError};
-use crate::gates::{Gates, Stage};
+use crate::gates::{Gates, Stage, Version};
 use crate::rules::params::{self, by_type};
 use crate::rules::step_fields::{Texts, array_usage, usage_of_declared};
 use crate::rules::{container, merge, metadata, results};
 use crate::text::{clean_path, quote};
-use crate::vars::{Names, unknown};
+use crate::vars::{Names, unknown, unknown_with_detail};
 
 /// A Task. Its parameters must be declared, as nothing is propagated into it.
 pub(crate) fn validate(gates: &Gates<'_>, task: &Task) -> Errors {
     let mut errors = metadata::validate(&task.metadata).via_field("metadata");
     errors.also(validate_spec(gates, &task.spec).via_field("spec"));
     let steps = merge::merged(task.spec.step_template.as_ref(), &task.spec.steps);
-    errors.also(usage_of_declared(&steps, &task.spec.params).via_field("spec"));
+    errors.also(usage_of_declared(gates.version, &steps, &task.spec.params).via_field("spec"));
     errors
 }
 
@@ -37,8 +37,8 @@ pub(crate) fn validate_spec(gates: &Gates<'_>, spec: &TaskSpec) -> Errors {
     errors.also(container::validate_sidecars(gates, &spec.sidecars));
     errors.also(params::types(&spec.params).via_field("params"));
     errors.also(parameter_variables(gates, &steps, &spec.params));
-    errors.also(context_variables(&steps));
-    errors.also(result_variables(&steps, &spec.results));
+    errors.also(context_variables(gates.version, &steps));
+    errors.also(result_variables(gates.version, &steps, &spec.results));
     errors.also(results::validate_task_results(&spec.results).via_field("results"));
     errors
 }
@@ -126,24 +126,28 @@ fn workspace_usages(gates: &Gates<'_>, spec: &TaskSpec) -> Errors {
     errors
 }
 
-fn context_variables(steps: &[Step]) -> Errors {
+fn context_variables(version: Version, steps: &[Step]) -> Errors {
     let run: Names<'_> = ["name", "namespace", "uid"].into();
     let task: Names<'_> = ["name", "retry-count"].into();
     let mut errors = Errors::none();
     for (index, step) in steps.iter().enumerate() {
         if step.may_refer() {
-            errors.also(step.unknown("context\\.taskRun", &run).via_field_index("steps", index));
-            errors.also(step.unknown("context\\.task", &task).via_field_index("steps", index));
+            errors.also(step.unknown(version, "context\\.taskRun", &run).via_field_index("steps", index));
+            errors.also(step.unknown(version, "context\\.task", &task).via_field_index("steps", index));
         }
     }
     errors
 }
 
-fn result_variables(steps: &[Step], results: &[TaskResult]) -> Errors {
+fn result_variables(version: Version, steps: &[Step], results: &[TaskResult]) -> Errors {
     let names: Names<'_> = results.iter().map(|r| r.name.as_str()).collect();
     let mut errors = Errors::none();
     for (index, step) in steps.iter().enumerate() {
-        errors.also(unknown(&step.script, "results", &names).via_field("script").via_field_index("steps", index));
+        let found = match version {
+            Version::V1 => unknown(&step.script, "results", &names),
+            Version::V1beta1 => unknown_with_detail(&step.script, "results", &names),
+        };
+        errors.also(found.via_field("script").via_field_index("steps", index));
     }
     errors
 }
