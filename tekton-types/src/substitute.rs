@@ -3,6 +3,8 @@
 //! Each implementation names every field of its type, so that a new field forces a choice; `_` means that
 //! references stay as they are there.
 
+mod pod;
+
 use k8s_openapi::api::core::v1::{EnvFromSource, EnvVar, KeyToPath, Volume, VolumeMount};
 use tekton_contract::json;
 use tekton_contract::var::Table;

@@ -27,6 +27,8 @@ mod podstatus;
 mod recorded;
 #[cfg(feature = "contract")]
 mod substitution;
+#[cfg(feature = "engine")]
+mod task_substitution;
 #[cfg(feature = "contract")]
 mod termination;
 #[cfg(feature = "validate")]
@@ -103,7 +105,10 @@ fn podgen() -> Vec<Binding> {
 
 #[cfg(feature = "engine")]
 fn engine() -> Vec<Binding> {
-    vec![Binding::pure("pipeline-substitution", pipeline_substitution::check)]
+    vec![
+        Binding::pure("pipeline-substitution", pipeline_substitution::check),
+        Binding::pure("task-substitution", task_substitution::check),
+    ]
 }
 
 #[cfg(feature = "local")]

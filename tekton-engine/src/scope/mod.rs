@@ -2,3 +2,4 @@
 
 pub mod pipeline;
 mod pipeline_params;
+pub mod task;
