@@ -32,7 +32,9 @@ pub mod resources;
 pub mod runtime;
 mod service;
 pub mod store;
+mod tekton;
 
 pub use cluster::{LocalCluster, Options};
 pub use service::ApiService;
+pub use tekton::TektonAdmission;
 pub use {http, k8s_openapi, kube};

@@ -106,9 +106,7 @@ pub struct Started {
 
 impl std::fmt::Debug for Started {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Started")
-            .field("id", &self.container.id())
-            .finish_non_exhaustive()
+        f.debug_struct("Started").field("id", &self.container.id()).finish_non_exhaustive()
     }
 }
 

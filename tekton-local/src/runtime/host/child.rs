@@ -60,11 +60,7 @@ pub(super) unsafe fn run(mut child: Child<'_>) -> ! {
 
 /// Enters the namespaces of a running container; a second process is needed to be inside its PID namespace.
 unsafe fn enter(child: &mut Child<'_>, container: c_int) {
-    let spaces = libc::CLONE_NEWUSER
-        | libc::CLONE_NEWNS
-        | libc::CLONE_NEWPID
-        | libc::CLONE_NEWIPC
-        | libc::CLONE_NEWUTS;
+    let spaces = libc::CLONE_NEWUSER | libc::CLONE_NEWNS | libc::CLONE_NEWPID | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS;
     // SAFETY: plain system calls in a process of one thread.
     unsafe {
         if libc::setns(container, spaces) != 0 {
@@ -83,11 +79,7 @@ unsafe fn enter(child: &mut Child<'_>, container: c_int) {
         let mut status = 0;
         let pid = libc::pid_t::try_from(inner).unwrap_or(-1);
         while libc::waitpid(pid, &raw mut status, 0) < 0 && sys::errno() == libc::EINTR {}
-        libc::_exit(if libc::WIFSIGNALED(status) {
-            128 + libc::WTERMSIG(status)
-        } else {
-            libc::WEXITSTATUS(status)
-        });
+        libc::_exit(if libc::WIFSIGNALED(status) { 128 + libc::WTERMSIG(status) } else { libc::WEXITSTATUS(status) });
     }
 }
 
@@ -106,14 +98,7 @@ unsafe fn reset_signals() {
 
 fn apply(op: &Op, slots: &mut [c_int]) -> Result<(), Errno> {
     match op {
-        Op::Take {
-            slot,
-            source,
-            sub_path,
-            recursive,
-            attr,
-            optional,
-        } => {
+        Op::Take { slot, source, sub_path, recursive, attr, optional } => {
             match take(source, sub_path.as_deref(), *recursive, *attr) {
                 Ok(fd) => slots[*slot] = fd,
                 Err(_) if *optional => slots[*slot] = -1,
@@ -121,28 +106,11 @@ fn apply(op: &Op, slots: &mut [c_int]) -> Result<(), Errno> {
             }
             Ok(())
         }
-        Op::Mount {
-            kind,
-            target,
-            flags,
-            data,
-            optional,
-        } => {
+        Op::Mount { kind, target, flags, data, optional } => {
             // SAFETY: all strings are C strings that outlive the call.
-            let result = unsafe {
-                libc::mount(
-                    kind.as_ptr(),
-                    target.as_ptr(),
-                    kind.as_ptr(),
-                    *flags,
-                    data.as_ptr().cast(),
-                )
-            };
-            if result != 0 && !optional {
-                Err(sys::errno())
-            } else {
-                Ok(())
-            }
+            let result =
+                unsafe { libc::mount(kind.as_ptr(), target.as_ptr(), kind.as_ptr(), *flags, data.as_ptr().cast()) };
+            if result != 0 && !optional { Err(sys::errno()) } else { Ok(()) }
         }
         Op::Pivot { root } => pivot(root),
         Op::Put { slot, target } => match slots[*slot] {
@@ -163,11 +131,7 @@ fn apply(op: &Op, slots: &mut [c_int]) -> Result<(), Errno> {
         Op::Touch { path } => {
             // SAFETY: the path is a C string that outlives the call.
             let fd = unsafe {
-                libc::open(
-                    path.as_ptr(),
-                    libc::O_CREAT | libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK,
-                    0o644,
-                )
+                libc::open(path.as_ptr(), libc::O_CREAT | libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK, 0o644)
             };
             if fd >= 0 {
                 // SAFETY: the descriptor was just opened.
@@ -191,26 +155,11 @@ fn apply(op: &Op, slots: &mut [c_int]) -> Result<(), Errno> {
             Ok(())
         }
         Op::ReadOnlyRoot => {
-            let flags = libc::MS_REMOUNT
-                | libc::MS_BIND
-                | libc::MS_RDONLY
-                | libc::MS_NOSUID
-                | libc::MS_NODEV;
+            let flags = libc::MS_REMOUNT | libc::MS_BIND | libc::MS_RDONLY | libc::MS_NOSUID | libc::MS_NODEV;
             // SAFETY: all strings are C strings that outlive the call.
-            let result = unsafe {
-                libc::mount(
-                    std::ptr::null(),
-                    c"/".as_ptr(),
-                    std::ptr::null(),
-                    flags,
-                    std::ptr::null(),
-                )
-            };
-            if result == 0 {
-                Ok(())
-            } else {
-                Err(sys::errno())
-            }
+            let result =
+                unsafe { libc::mount(std::ptr::null(), c"/".as_ptr(), std::ptr::null(), flags, std::ptr::null()) };
+            if result == 0 { Ok(()) } else { Err(sys::errno()) }
         }
         Op::HostName { name } => {
             // SAFETY: the pointer and the length are those of one C string.
@@ -230,12 +179,7 @@ fn take(
         None => sys::open_tree(libc::AT_FDCWD, source, recursive)?,
         Some(sub_path) => {
             // SAFETY: the path is a C string that outlives the call.
-            let base = unsafe {
-                libc::open(
-                    source.as_ptr(),
-                    libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC,
-                )
-            };
+            let base = unsafe { libc::open(source.as_ptr(), libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC) };
             if base < 0 {
                 return Err(sys::errno());
             }
@@ -310,15 +254,9 @@ unsafe fn identity(child: &Child<'_>) -> Result<(), Errno> {
                 return Err(sys::errno());
             }
         }
-        let header = CapHeader {
-            version: CAPABILITY_VERSION_3,
-            pid: 0,
-        };
+        let header = CapHeader { version: CAPABILITY_VERSION_3, pid: 0 };
         let kept = if plan.user == 0 { KEPT } else { 0 };
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "the structure holds the halves of the mask"
-        )]
+        #[expect(clippy::cast_possible_truncation, reason = "the structure holds the halves of the mask")]
         let halves = [kept as u32, (kept >> 32) as u32];
         let data = [[halves[0], halves[0], 0], [halves[1], halves[1], 0]];
         libc::syscall(libc::SYS_capset, &raw const header, data.as_ptr());
@@ -327,11 +265,7 @@ unsafe fn identity(child: &Child<'_>) -> Result<(), Errno> {
         }
         // A change of identity clears this; then see whether the parent has gone in between.
         libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-        let mut poll = libc::pollfd {
-            fd: child.go,
-            events: 0,
-            revents: 0,
-        };
+        let mut poll = libc::pollfd { fd: child.go, events: 0, revents: 0 };
         if libc::poll(&raw mut poll, 1, 0) == 1 && poll.revents & libc::POLLHUP != 0 {
             libc::_exit(255);
         }
@@ -350,12 +284,7 @@ unsafe fn finish(child: &Child<'_>) -> ! {
         if libc::chdir(plan.working_dir.as_ptr()) != 0 {
             fail(child.errors, STAGE_WORKING_DIR, sys::errno());
         }
-        libc::syscall(
-            libc::SYS_close_range,
-            3,
-            u32::MAX,
-            libc::CLOSE_RANGE_CLOEXEC,
-        );
+        libc::syscall(libc::SYS_close_range, 3, u32::MAX, libc::CLOSE_RANGE_CLOEXEC);
         let mut worst = libc::ENOENT;
         for program in &plan.programs {
             libc::execve(program.as_ptr(), child.argv.as_ptr(), child.env.as_ptr());

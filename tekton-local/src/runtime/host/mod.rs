@@ -12,9 +12,7 @@ pub(crate) mod sys;
 #[cfg(test)]
 mod tests;
 
-use super::{
-    Container, ContainerSpec, ExecSpec, Executed, Exit, Output, Runtime, StartError, Started,
-};
+use super::{Container, ContainerSpec, ExecSpec, Executed, Exit, Output, Runtime, StartError, Started};
 use futures::future::BoxFuture;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -41,16 +39,8 @@ impl HostRuntime {
     /// Makes the runtime. `staging` is a directory of its own; `ko_app` is shown as `/ko-app`.
     pub fn new(staging: PathBuf, ko_app: Option<PathBuf>) -> io::Result<Self> {
         std::fs::create_dir_all(&staging)?;
-        let base = plan::Base {
-            staging,
-            ko_app,
-            full_maps: sys::effective_ids().0 == 0,
-        };
-        Ok(Self {
-            base,
-            spawner: spawn::start()?,
-            count: AtomicU64::new(0),
-        })
+        let base = plan::Base { staging, ko_app, full_maps: sys::effective_ids().0 == 0 };
+        Ok(Self { base, spawner: spawn::start()?, count: AtomicU64::new(0) })
     }
 
     async fn launch(&self, spec: ContainerSpec) -> Result<Started, StartError> {
@@ -75,11 +65,7 @@ impl HostRuntime {
             full_maps: self.base.full_maps,
             spawner: self.spawner.clone(),
         };
-        Ok(Started {
-            container: Arc::new(process),
-            stdout,
-            stderr,
-        })
+        Ok(Started { container: Arc::new(process), stdout, stderr })
     }
 }
 
@@ -99,9 +85,7 @@ impl Runtime for HostRuntime {
             let started = self.launch(spec).await?;
             match started.container.wait().await {
                 Exit { code: 0, .. } => Ok(()),
-                Exit { code, .. } => Err(StartError::Start(format!(
-                    "a trial container ended with exit code {code}"
-                ))),
+                Exit { code, .. } => Err(StartError::Start(format!("a trial container ended with exit code {code}"))),
             }
         })
     }
@@ -126,25 +110,16 @@ impl Process {
     async fn reap(&self) -> Exit {
         loop {
             let Ok(mut ready) = self.pidfd.readable().await else {
-                return Exit {
-                    code: 255,
-                    signal: None,
-                };
+                return Exit { code: 255, signal: None };
             };
             match sys::pidfd_reap(self.pidfd.get_ref().as_fd()) {
                 Ok(Some((libc::CLD_EXITED, code))) => return Exit { code, signal: None },
                 Ok(Some((_, signal))) => {
-                    return Exit {
-                        code: 128 + signal,
-                        signal: Some(signal),
-                    };
+                    return Exit { code: 128 + signal, signal: Some(signal) };
                 }
                 Ok(None) => ready.clear_ready(),
                 Err(_) => {
-                    return Exit {
-                        code: 255,
-                        signal: None,
-                    };
+                    return Exit { code: 255, signal: None };
                 }
             }
         }
@@ -152,12 +127,7 @@ impl Process {
 
     async fn run_inside(&self, exec: ExecSpec) -> Result<Executed, StartError> {
         let spec = &self.spec;
-        let search = spec
-            .env
-            .iter()
-            .rev()
-            .find(|(name, _)| name == "PATH")
-            .map_or(DEFAULT_PATH, |(_, value)| value);
+        let search = spec.env.iter().rev().find(|(name, _)| name == "PATH").map_or(DEFAULT_PATH, |(_, value)| value);
         let plan = Arc::new(plan::Plan {
             ops: Vec::new(),
             slots: 0,
@@ -166,11 +136,7 @@ impl Process {
             groups: spec.groups.clone(),
             set_ids: self.full_maps,
             no_new_privileges: spec.no_new_privileges,
-            working_dir: plan::c(if spec.working_dir.is_empty() {
-                "/"
-            } else {
-                &spec.working_dir
-            })?,
+            working_dir: plan::c(if spec.working_dir.is_empty() { "/" } else { &spec.working_dir })?,
             programs: plan::programs(&exec.argv, search)?,
             argv: exec.argv.iter().map(plan::c).collect::<Result<_, _>>()?,
             env: self.env.clone(),
@@ -184,13 +150,8 @@ impl Process {
         } else {
             (None, dev_null()?)
         };
-        let pidfd = launch(
-            &self.spawner,
-            plan,
-            [stdin_child, stdout_child, stderr_child],
-            Some(self.pidfd.clone()),
-        )
-        .await?;
+        let pidfd =
+            launch(&self.spawner, plan, [stdin_child, stdout_child, stderr_child], Some(self.pidfd.clone())).await?;
         let process = Process {
             id: self.id.clone(),
             pidfd,
@@ -200,12 +161,7 @@ impl Process {
             full_maps: self.full_maps,
             spawner: self.spawner.clone(),
         };
-        Ok(Executed {
-            process: Arc::new(process),
-            stdout,
-            stderr,
-            stdin,
-        })
+        Ok(Executed { process: Arc::new(process), stdout, stderr, stdin })
     }
 }
 
@@ -247,15 +203,8 @@ async fn launch(
         None => None,
     };
     let (reply, answer) = oneshot::channel();
-    let request = spawn::Request {
-        plan: plan.clone(),
-        stdio,
-        enter,
-        reply,
-    };
-    spawner
-        .send(request)
-        .map_err(|_| StartError::Create("the spawning thread has ended".into()))?;
+    let request = spawn::Request { plan: plan.clone(), stdio, enter, reply };
+    spawner.send(request).map_err(|_| StartError::Create("the spawning thread has ended".into()))?;
     let spawned = answer
         .await
         .map_err(|_| StartError::Create("the spawning thread has ended".into()))?
@@ -267,11 +216,7 @@ async fn launch(
     drop(spawned.go);
     if let Some((stage, errno)) = message.split_first_chunk::<4>() {
         let errno = i32::from_ne_bytes(errno.try_into().unwrap_or([0; 4]));
-        let error = refusal::of_stage(
-            &plan,
-            u32::from_ne_bytes(*stage),
-            &io::Error::from_raw_os_error(errno),
-        );
+        let error = refusal::of_stage(&plan, u32::from_ne_bytes(*stage), &io::Error::from_raw_os_error(errno));
         let process = pidfd.clone();
         tokio::spawn(async move {
             if process.readable().await.is_ok() {
@@ -289,10 +234,7 @@ fn broken(error: io::Error) -> StartError {
 
 fn stream() -> Result<(Output, OwnedFd), StartError> {
     let (read, write) = sys::pipe().map_err(broken)?;
-    Ok((
-        Box::pin(pipe::Receiver::from_owned_fd(read).map_err(broken)?),
-        write,
-    ))
+    Ok((Box::pin(pipe::Receiver::from_owned_fd(read).map_err(broken)?), write))
 }
 
 fn dev_null() -> Result<OwnedFd, StartError> {

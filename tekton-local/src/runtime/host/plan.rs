@@ -12,22 +12,9 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub(super) enum Op {
     /// Detach a copy of a mount tree of the host into a slot.
-    Take {
-        slot: usize,
-        source: CString,
-        sub_path: Option<CString>,
-        recursive: bool,
-        attr: u64,
-        optional: bool,
-    },
+    Take { slot: usize, source: CString, sub_path: Option<CString>, recursive: bool, attr: u64, optional: bool },
     /// Mount a new file system.
-    Mount {
-        kind: &'static std::ffi::CStr,
-        target: CString,
-        flags: u64,
-        data: CString,
-        optional: bool,
-    },
+    Mount { kind: &'static std::ffi::CStr, target: CString, flags: u64, data: CString, optional: bool },
     /// Make the staging directory the root and let go of the host's.
     Pivot { root: CString },
     /// Attach the mount of a slot.
@@ -64,25 +51,10 @@ pub(super) struct Plan {
 }
 
 /// Top-level entries of the host that the container has of its own.
-const OWN: &[&str] = &[
-    "proc",
-    "dev",
-    "tmp",
-    "run",
-    "workspace",
-    "tekton",
-    "ko-app",
-    "lost+found",
-];
+const OWN: &[&str] = &["proc", "dev", "tmp", "run", "workspace", "tekton", "ko-app", "lost+found"];
 const DEVICES: &[&str] = &["null", "zero", "full", "random", "urandom", "tty"];
 /// Parts of `/proc` that the owner of the host's root may write even without privileges.
-const FROZEN: &[&str] = &[
-    "/proc/sys",
-    "/proc/sysrq-trigger",
-    "/proc/irq",
-    "/proc/bus",
-    "/proc/fs",
-];
+const FROZEN: &[&str] = &["/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs"];
 /// Where directories of the host get their missing mount points from.
 const SHADOW: &str = "/.mountpoints";
 
@@ -109,55 +81,24 @@ struct Builder {
 }
 
 impl Builder {
-    fn take(
-        &mut self,
-        source: &Path,
-        attr: u64,
-        recursive: bool,
-        optional: bool,
-    ) -> Result<usize, StartError> {
+    fn take(&mut self, source: &Path, attr: u64, recursive: bool, optional: bool) -> Result<usize, StartError> {
         let slot = self.slots;
         self.slots += 1;
-        self.ops.push(Op::Take {
-            slot,
-            source: c(source)?,
-            sub_path: None,
-            recursive,
-            attr,
-            optional,
-        });
+        self.ops.push(Op::Take { slot, source: c(source)?, sub_path: None, recursive, attr, optional });
         Ok(slot)
     }
 
-    fn mount(
-        &mut self,
-        kind: &'static std::ffi::CStr,
-        target: &str,
-        flags: u64,
-        data: &str,
-    ) -> Result<(), StartError> {
-        self.ops.push(Op::Mount {
-            kind,
-            target: c(target)?,
-            flags,
-            data: c(data)?,
-            optional: false,
-        });
+    fn mount(&mut self, kind: &'static std::ffi::CStr, target: &str, flags: u64, data: &str) -> Result<(), StartError> {
+        self.ops.push(Op::Mount { kind, target: c(target)?, flags, data: c(data)?, optional: false });
         Ok(())
     }
 
     /// Makes every directory of `path`, the last one with `mode`.
     fn mkdirs(&mut self, path: &str, mode: u32) -> Result<(), StartError> {
         for (at, _) in path.match_indices('/').filter(|(at, _)| *at > 0) {
-            self.ops.push(Op::Mkdir {
-                path: c(&path[..at])?,
-                mode: 0o755,
-            });
+            self.ops.push(Op::Mkdir { path: c(&path[..at])?, mode: 0o755 });
         }
-        self.ops.push(Op::Mkdir {
-            path: c(path)?,
-            mode,
-        });
+        self.ops.push(Op::Mkdir { path: c(path)?, mode });
         Ok(())
     }
 }
@@ -165,20 +106,11 @@ impl Builder {
 /// The operations for `spec`.
 pub(super) fn plan(base: &Base, spec: &ContainerSpec) -> Result<Plan, StartError> {
     let nodev_nosuid = libc::MS_NOSUID | libc::MS_NODEV;
-    let mut b = Builder {
-        ops: Vec::with_capacity(96),
-        slots: 0,
-    };
-    let stage = base
-        .staging
-        .to_str()
-        .ok_or_else(|| StartError::Create("the data directory is not UTF-8".into()))?;
+    let mut b = Builder { ops: Vec::with_capacity(96), slots: 0 };
+    let stage = base.staging.to_str().ok_or_else(|| StartError::Create("the data directory is not UTF-8".into()))?;
     b.mount(c"tmpfs", stage, nodev_nosuid, "mode=0755")?;
     let proc = format!("{stage}/proc");
-    b.ops.push(Op::Mkdir {
-        path: c(&proc)?,
-        mode: 0o555,
-    });
+    b.ops.push(Op::Mkdir { path: c(&proc)?, mode: 0o555 });
     b.mount(c"proc", &proc, nodev_nosuid | libc::MS_NOEXEC, "")?;
 
     // First detach everything while the host is in sight, then let go of it: no path of the container can reach it.
@@ -186,10 +118,7 @@ pub(super) fn plan(base: &Base, spec: &ContainerSpec) -> Result<Plan, StartError
     let mut links: Vec<(String, PathBuf)> = Vec::new();
     let mut host_dirs: Vec<String> = Vec::new();
     let ro = super::sys::ATTR_RDONLY | super::sys::ATTR_NOSUID;
-    for entry in std::fs::read_dir("/")
-        .map_err(|e| StartError::Create(format!("failed to read /: {e}")))?
-        .flatten()
-    {
+    for entry in std::fs::read_dir("/").map_err(|e| StartError::Create(format!("failed to read /: {e}")))?.flatten() {
         let Ok(name) = entry.file_name().into_string() else {
             continue;
         };
@@ -233,18 +162,9 @@ pub(super) fn plan(base: &Base, spec: &ContainerSpec) -> Result<Plan, StartError
         b.ops.push(Op::Take {
             slot,
             source: c(&mount.source)?,
-            sub_path: if mount.sub_path.is_empty() {
-                None
-            } else {
-                Some(c(&mount.sub_path)?)
-            },
+            sub_path: if mount.sub_path.is_empty() { None } else { Some(c(&mount.sub_path)?) },
             recursive: true,
-            attr: super::sys::ATTR_NOSUID
-                | if mount.read_only {
-                    super::sys::ATTR_RDONLY
-                } else {
-                    0
-                },
+            attr: super::sys::ATTR_NOSUID | if mount.read_only { super::sys::ATTR_RDONLY } else { 0 },
             optional: false,
         });
         volumes.push((slot, mount));
@@ -252,10 +172,7 @@ pub(super) fn plan(base: &Base, spec: &ContainerSpec) -> Result<Plan, StartError
     b.ops.push(Op::Pivot { root: c(stage)? });
 
     for (path, to) in links {
-        b.ops.push(Op::Symlink {
-            to: c(to)?,
-            path: c(path)?,
-        });
+        b.ops.push(Op::Symlink { to: c(to)?, path: c(path)? });
     }
     for (path, mode) in [
         ("/dev", 0o755),
@@ -265,33 +182,19 @@ pub(super) fn plan(base: &Base, spec: &ContainerSpec) -> Result<Plan, StartError
         ("/tekton", 0o755),
         ("/tekton/home", 0o777),
     ] {
-        b.ops.push(Op::Mkdir {
-            path: c(path)?,
-            mode,
-        });
+        b.ops.push(Op::Mkdir { path: c(path)?, mode });
     }
     b.mount(c"tmpfs", "/tmp", nodev_nosuid, "mode=1777")?;
-    b.mount(
-        c"tmpfs",
-        "/dev",
-        libc::MS_NOSUID | libc::MS_NOEXEC,
-        "mode=0755,size=65536k",
-    )?;
+    b.mount(c"tmpfs", "/dev", libc::MS_NOSUID | libc::MS_NOEXEC, "mode=0755,size=65536k")?;
     for (slot, target, is_file) in puts {
         if is_file {
             let parent = &target[..target.rfind('/').unwrap_or(0)];
             b.mkdirs(parent, 0o755)?;
             b.ops.push(Op::Touch { path: c(&target)? });
         } else {
-            b.ops.push(Op::Mkdir {
-                path: c(&target)?,
-                mode: 0o755,
-            });
+            b.ops.push(Op::Mkdir { path: c(&target)?, mode: 0o755 });
         }
-        b.ops.push(Op::Put {
-            slot,
-            target: c(target)?,
-        });
+        b.ops.push(Op::Put { slot, target: c(target)? });
     }
     for (to, path) in [
         ("/proc/self/fd", "/dev/fd"),
@@ -300,23 +203,12 @@ pub(super) fn plan(base: &Base, spec: &ContainerSpec) -> Result<Plan, StartError
         ("/proc/self/fd/2", "/dev/stderr"),
         ("pts/ptmx", "/dev/ptmx"),
     ] {
-        b.ops.push(Op::Symlink {
-            to: c(to)?,
-            path: c(path)?,
-        });
+        b.ops.push(Op::Symlink { to: c(to)?, path: c(path)? });
     }
     for path in ["/dev/pts", "/dev/shm"] {
-        b.ops.push(Op::Mkdir {
-            path: c(path)?,
-            mode: 0o755,
-        });
+        b.ops.push(Op::Mkdir { path: c(path)?, mode: 0o755 });
     }
-    b.mount(
-        c"devpts",
-        "/dev/pts",
-        libc::MS_NOSUID | libc::MS_NOEXEC,
-        "newinstance,ptmxmode=0666,mode=0620",
-    )?;
+    b.mount(c"devpts", "/dev/pts", libc::MS_NOSUID | libc::MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620")?;
     b.mount(c"tmpfs", "/dev/shm", nodev_nosuid, "mode=1777,size=65536k")?;
     if Path::new("/var/tmp").is_dir() {
         b.mount(c"tmpfs", "/var/tmp", nodev_nosuid, "mode=1777")?;
@@ -325,9 +217,7 @@ pub(super) fn plan(base: &Base, spec: &ContainerSpec) -> Result<Plan, StartError
         b.ops.push(Op::Freeze { path: c(path)? });
     }
     for hidden in &spec.hidden {
-        let visible = hidden
-            .to_str()
-            .is_some_and(|h| host_dirs.iter().any(|d| Path::new(h).starts_with(d)));
+        let visible = hidden.to_str().is_some_and(|h| host_dirs.iter().any(|d| Path::new(h).starts_with(d)));
         if visible && !hidden.starts_with("/var/tmp") {
             b.mount(
                 c"tmpfs",
@@ -345,28 +235,17 @@ pub(super) fn plan(base: &Base, spec: &ContainerSpec) -> Result<Plan, StartError
             if !parent.is_empty() {
                 b.mkdirs(parent, 0o755)?;
             }
-            b.ops.push(Op::Touch {
-                path: c(&mount.target)?,
-            });
+            b.ops.push(Op::Touch { path: c(&mount.target)? });
         } else {
             b.mkdirs(&mount.target, 0o755)?;
         }
-        b.ops.push(Op::Put {
-            slot,
-            target: c(&mount.target)?,
-        });
+        b.ops.push(Op::Put { slot, target: c(&mount.target)? });
     }
     if spec.read_only_root {
         b.ops.push(Op::ReadOnlyRoot);
     }
-    b.ops.push(Op::HostName {
-        name: c(host_name(&spec.pod))?,
-    });
-    let working_dir = if spec.working_dir.is_empty() {
-        "/"
-    } else {
-        &spec.working_dir
-    };
+    b.ops.push(Op::HostName { name: c(host_name(&spec.pod))? });
+    let working_dir = if spec.working_dir.is_empty() { "/" } else { &spec.working_dir };
     b.mkdirs(working_dir, 0o755)?;
     finish(base, spec, b, working_dir)
 }
@@ -384,51 +263,26 @@ fn host_name(pod: &str) -> &str {
 fn shadow(b: &mut Builder, host_dirs: &[String], spec: &ContainerSpec) -> Result<(), StartError> {
     let mut missing: BTreeMap<PathBuf, Vec<(PathBuf, bool)>> = BTreeMap::new();
     let working_dir = (!spec.working_dir.is_empty()).then_some((spec.working_dir.as_str(), false));
-    let targets = spec
-        .mounts
-        .iter()
-        .map(|m| (m.target.as_str(), m.is_file))
-        .chain(working_dir);
+    let targets = spec.mounts.iter().map(|m| (m.target.as_str(), m.is_file)).chain(working_dir);
     for (target, is_file) in targets {
-        let inside_volume = spec
-            .mounts
-            .iter()
-            .any(|m| m.target != target && Path::new(target).starts_with(&m.target));
-        let on_host = host_dirs
-            .iter()
-            .any(|d| Path::new(target).starts_with(d) && Path::new(target) != Path::new(d));
-        if inside_volume
-            || !on_host
-            || Path::new(target).starts_with("/var/tmp")
-            || Path::new(target).exists()
-        {
+        let inside_volume = spec.mounts.iter().any(|m| m.target != target && Path::new(target).starts_with(&m.target));
+        let on_host = host_dirs.iter().any(|d| Path::new(target).starts_with(d) && Path::new(target) != Path::new(d));
+        if inside_volume || !on_host || Path::new(target).starts_with("/var/tmp") || Path::new(target).exists() {
             continue;
         }
         let Some(parent) = Path::new(target).ancestors().skip(1).find(|p| p.is_dir()) else {
             continue;
         };
-        let rest = Path::new(target)
-            .strip_prefix(parent)
-            .expect("an ancestor is a prefix")
-            .to_path_buf();
-        missing
-            .entry(parent.to_path_buf())
-            .or_default()
-            .push((rest, is_file));
+        let rest = Path::new(target).strip_prefix(parent).expect("an ancestor is a prefix").to_path_buf();
+        missing.entry(parent.to_path_buf()).or_default().push((rest, is_file));
     }
     if missing.is_empty() {
         return Ok(());
     }
-    b.ops.push(Op::Mkdir {
-        path: c(SHADOW)?,
-        mode: 0o755,
-    });
+    b.ops.push(Op::Mkdir { path: c(SHADOW)?, mode: 0o755 });
     for (index, (parent, rests)) in missing.into_iter().enumerate() {
         let layer = format!("{SHADOW}/{index}");
-        b.ops.push(Op::Mkdir {
-            path: c(&layer)?,
-            mode: 0o755,
-        });
+        b.ops.push(Op::Mkdir { path: c(&layer)?, mode: 0o755 });
         for (rest, is_file) in rests {
             let path = format!("{layer}/{}", rest.display());
             if is_file {
@@ -438,21 +292,14 @@ fn shadow(b: &mut Builder, host_dirs: &[String], spec: &ContainerSpec) -> Result
                 b.mkdirs(&path, 0o755)?;
             }
         }
-        let target = parent
-            .to_str()
-            .ok_or_else(|| StartError::Create("a mount path is not UTF-8".into()))?;
+        let target = parent.to_str().ok_or_else(|| StartError::Create("a mount path is not UTF-8".into()))?;
         let data = format!("lowerdir={layer}:{target}");
         b.mount(c"overlay", target, libc::MS_RDONLY | libc::MS_NOSUID, &data)?;
     }
     Ok(())
 }
 
-fn finish(
-    base: &Base,
-    spec: &ContainerSpec,
-    b: Builder,
-    working_dir: &str,
-) -> Result<Plan, StartError> {
+fn finish(base: &Base, spec: &ContainerSpec, b: Builder, working_dir: &str) -> Result<Plan, StartError> {
     let mut env: BTreeMap<&str, &str> = BTreeMap::new();
     for (name, value) in &spec.env {
         env.insert(name, value);
@@ -469,10 +316,7 @@ fn finish(
         working_dir: c(working_dir)?,
         programs: programs(&spec.argv, search)?,
         argv: spec.argv.iter().map(c).collect::<Result<_, _>>()?,
-        env: env
-            .iter()
-            .map(|(name, value)| c(format!("{name}={value}")))
-            .collect::<Result<_, _>>()?,
+        env: env.iter().map(|(name, value)| c(format!("{name}={value}"))).collect::<Result<_, _>>()?,
     })
 }
 
@@ -482,9 +326,5 @@ pub(super) fn programs(argv: &[String], search: &str) -> Result<Vec<CString>, St
     if program.contains('/') {
         return Ok(vec![c(program)?]);
     }
-    search
-        .split(':')
-        .filter(|dir| !dir.is_empty())
-        .map(|dir| c(format!("{dir}/{program}")))
-        .collect()
+    search.split(':').filter(|dir| !dir.is_empty()).map(|dir| c(format!("{dir}/{program}"))).collect()
 }

@@ -34,26 +34,20 @@ pub(super) struct Spawned {
 /// Starts the thread; it ends when every sender has gone, and all containers with it.
 pub(super) fn start() -> io::Result<std::sync::mpsc::Sender<Request>> {
     let (sender, receiver) = std::sync::mpsc::channel::<Request>();
-    std::thread::Builder::new()
-        .name("tekton-spawn".into())
-        .spawn(move || {
-            while let Ok(request) = receiver.recv() {
-                let result = spawn(&request);
-                // Nobody waits any more: dropping `go` ends the process.
-                drop(request.reply.send(result));
-            }
-        })?;
+    std::thread::Builder::new().name("tekton-spawn".into()).spawn(move || {
+        while let Ok(request) = receiver.recv() {
+            let result = spawn(&request);
+            // Nobody waits any more: dropping `go` ends the process.
+            drop(request.reply.send(result));
+        }
+    })?;
     Ok(sender)
 }
 
 fn spawn(request: &Request) -> io::Result<Spawned> {
     let plan = &*request.plan;
     let pointers = |strings: &[std::ffi::CString]| -> Vec<*const c_char> {
-        strings
-            .iter()
-            .map(|s| s.as_ptr())
-            .chain([std::ptr::null()])
-            .collect()
+        strings.iter().map(|s| s.as_ptr()).chain([std::ptr::null()]).collect()
     };
     let (argv, env) = (pointers(&plan.argv), pointers(&plan.env));
     let mut slots = vec![-1; plan.slots];
@@ -69,23 +63,13 @@ fn spawn(request: &Request) -> io::Result<Spawned> {
     let mut pidfd: c_int = -1;
     // SAFETY: an all-zero `clone_args` is a valid value.
     let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
-    let spaces = libc::CLONE_NEWUSER
-        | libc::CLONE_NEWNS
-        | libc::CLONE_NEWPID
-        | libc::CLONE_NEWIPC
-        | libc::CLONE_NEWUTS;
+    let spaces = libc::CLONE_NEWUSER | libc::CLONE_NEWNS | libc::CLONE_NEWPID | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS;
     let spaces = if request.enter.is_some() { 0 } else { spaces };
     args.flags = u64::from((spaces | libc::CLONE_PIDFD).cast_unsigned());
     args.pidfd = (&raw mut pidfd) as u64;
     args.exit_signal = u64::from(libc::SIGCHLD.cast_unsigned());
     // SAFETY: no memory is shared with the child, which only runs `child::run`, made for this state.
-    let pid = unsafe {
-        libc::syscall(
-            libc::SYS_clone3,
-            &raw mut args,
-            size_of::<libc::clone_args>(),
-        )
-    };
+    let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw mut args, size_of::<libc::clone_args>()) };
     if pid < 0 {
         return Err(io::Error::last_os_error());
     }
@@ -95,11 +79,7 @@ fn spawn(request: &Request) -> io::Result<Spawned> {
             slots: &mut slots,
             argv: &argv,
             env: &env,
-            stdio: [
-                request.stdio[0].as_raw_fd(),
-                request.stdio[1].as_raw_fd(),
-                request.stdio[2].as_raw_fd(),
-            ],
+            stdio: [request.stdio[0].as_raw_fd(), request.stdio[1].as_raw_fd(), request.stdio[2].as_raw_fd()],
             go: go_read.as_raw_fd(),
             go_parent: go_write.as_raw_fd(),
             errors: errors_write.as_raw_fd(),
@@ -115,35 +95,19 @@ fn spawn(request: &Request) -> io::Result<Spawned> {
         write_maps(pid, plan)?;
     }
     go.write_all(b"1")?;
-    Ok(Spawned {
-        pidfd,
-        errors: errors_read,
-        go,
-    })
+    Ok(Spawned { pidfd, errors: errors_read, go })
 }
 
 /// Maps the identities of the new user namespace: all that we have, or the one that we are.
 fn write_maps(pid: libc::c_long, plan: &Plan) -> io::Result<()> {
     let (uid, gid) = sys::effective_ids();
     if plan.set_ids {
-        std::fs::write(
-            format!("/proc/{pid}/uid_map"),
-            identity_map("/proc/self/uid_map")?,
-        )?;
-        std::fs::write(
-            format!("/proc/{pid}/gid_map"),
-            identity_map("/proc/self/gid_map")?,
-        )
+        std::fs::write(format!("/proc/{pid}/uid_map"), identity_map("/proc/self/uid_map")?)?;
+        std::fs::write(format!("/proc/{pid}/gid_map"), identity_map("/proc/self/gid_map")?)
     } else {
         std::fs::write(format!("/proc/{pid}/setgroups"), "deny")?;
-        std::fs::write(
-            format!("/proc/{pid}/uid_map"),
-            format!("{} {uid} 1\n", plan.user),
-        )?;
-        std::fs::write(
-            format!("/proc/{pid}/gid_map"),
-            format!("{} {gid} 1\n", plan.group),
-        )
+        std::fs::write(format!("/proc/{pid}/uid_map"), format!("{} {uid} 1\n", plan.user))?;
+        std::fs::write(format!("/proc/{pid}/gid_map"), format!("{} {gid} 1\n", plan.group))
     }
 }
 
@@ -152,8 +116,7 @@ fn identity_map(path: &str) -> io::Result<String> {
     let mut map = String::new();
     for line in std::fs::read_to_string(path)?.lines() {
         let mut fields = line.split_ascii_whitespace();
-        if let (Some(inside), Some(_), Some(count)) = (fields.next(), fields.next(), fields.next())
-        {
+        if let (Some(inside), Some(_), Some(count)) = (fields.next(), fields.next(), fields.next()) {
             map.push_str(&format!("{inside} {inside} {count}\n"));
         }
     }

@@ -26,11 +26,7 @@ pub(super) fn errno() -> Errno {
 }
 
 fn check(result: c_long) -> Result<c_int, Errno> {
-    if result < 0 {
-        Err(errno())
-    } else {
-        Ok(c_int::try_from(result).unwrap_or(c_int::MAX))
-    }
+    if result < 0 { Err(errno()) } else { Ok(c_int::try_from(result).unwrap_or(c_int::MAX)) }
 }
 
 /// Detaches a copy of the mount tree at `path` (below `dir` when given, `dir` itself for an empty path).
@@ -72,23 +68,11 @@ struct MountAttr {
 
 /// Sets attributes on a detached mount tree, and on all below it when `recursive`.
 pub(super) fn mount_setattr(tree: c_int, recursive: bool, set: u64) -> Result<(), Errno> {
-    let attr = MountAttr {
-        set,
-        clear: 0,
-        propagation: libc::MS_PRIVATE,
-        userns: 0,
-    };
+    let attr = MountAttr { set, clear: 0, propagation: libc::MS_PRIVATE, userns: 0 };
     let flags = libc::AT_EMPTY_PATH | if recursive { libc::AT_RECURSIVE } else { 0 };
     // SAFETY: `attr` is a `struct mount_attr` of the size given and outlives the call.
     check(unsafe {
-        libc::syscall(
-            libc::SYS_mount_setattr,
-            tree,
-            c"".as_ptr(),
-            flags,
-            &raw const attr,
-            size_of::<MountAttr>(),
-        )
+        libc::syscall(libc::SYS_mount_setattr, tree, c"".as_ptr(), flags, &raw const attr, size_of::<MountAttr>())
     })
     .map(drop)
 }
@@ -100,23 +84,11 @@ pub(super) fn open_beneath(dir: c_int, path: &CStr, flags: c_int) -> Result<c_in
     how.flags = u64::from((flags | libc::O_CLOEXEC).cast_unsigned());
     how.resolve = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_MAGICLINKS;
     // SAFETY: `path` and `how` outlive the call and the size is that of `how`.
-    check(unsafe {
-        libc::syscall(
-            libc::SYS_openat2,
-            dir,
-            path.as_ptr(),
-            &raw mut how,
-            size_of::<libc::open_how>(),
-        )
-    })
+    check(unsafe { libc::syscall(libc::SYS_openat2, dir, path.as_ptr(), &raw mut how, size_of::<libc::open_how>()) })
 }
 
 /// [`open_beneath`] for the node's own use.
-pub(crate) fn open_beneath_owned(
-    dir: BorrowedFd<'_>,
-    path: &CStr,
-    flags: c_int,
-) -> io::Result<OwnedFd> {
+pub(crate) fn open_beneath_owned(dir: BorrowedFd<'_>, path: &CStr, flags: c_int) -> io::Result<OwnedFd> {
     let fd = open_beneath(dir.as_raw_fd(), path, flags).map_err(io::Error::from_raw_os_error)?;
     // SAFETY: the descriptor was just made and nobody else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
@@ -125,9 +97,7 @@ pub(crate) fn open_beneath_owned(
 /// Makes a directory `name` in the directory `dir`; one that exists is no error.
 pub(crate) fn mkdir_in(dir: BorrowedFd<'_>, name: &CStr, mode: libc::mode_t) -> io::Result<()> {
     // SAFETY: `name` is a C string that outlives the call.
-    match check(c_long::from(unsafe {
-        libc::mkdirat(dir.as_raw_fd(), name.as_ptr(), mode)
-    })) {
+    match check(c_long::from(unsafe { libc::mkdirat(dir.as_raw_fd(), name.as_ptr(), mode) })) {
         Ok(_) | Err(libc::EEXIST) => Ok(()),
         Err(errno) => Err(io::Error::from_raw_os_error(errno)),
     }
@@ -137,10 +107,8 @@ pub(crate) fn mkdir_in(dir: BorrowedFd<'_>, name: &CStr, mode: libc::mode_t) -> 
 pub(super) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let mut fds = [0; 2];
     // SAFETY: `fds` has room for two descriptors.
-    check(c_long::from(unsafe {
-        libc::pipe2(fds.as_mut_ptr(), libc::O_CLOEXEC)
-    }))
-    .map_err(io::Error::from_raw_os_error)?;
+    check(c_long::from(unsafe { libc::pipe2(fds.as_mut_ptr(), libc::O_CLOEXEC) }))
+        .map_err(io::Error::from_raw_os_error)?;
     // SAFETY: both descriptors were just made and nobody else owns them.
     Ok(unsafe { (OwnedFd::from_raw_fd(fds[0]), OwnedFd::from_raw_fd(fds[1])) })
 }
@@ -149,13 +117,7 @@ pub(super) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
 pub(super) fn pidfd_signal(pidfd: BorrowedFd<'_>, signal: c_int) {
     // SAFETY: a null `siginfo` and no flags are what `kill(2)` would send.
     unsafe {
-        libc::syscall(
-            libc::SYS_pidfd_send_signal,
-            pidfd.as_raw_fd(),
-            signal,
-            std::ptr::null::<libc::siginfo_t>(),
-            0,
-        );
+        libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal, std::ptr::null::<libc::siginfo_t>(), 0);
     }
 }
 
@@ -165,14 +127,7 @@ pub(super) fn pidfd_reap(pidfd: BorrowedFd<'_>) -> io::Result<Option<(c_int, c_i
     let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
     let id = libc::id_t::try_from(pidfd.as_raw_fd()).expect("a descriptor is not negative");
     // SAFETY: `info` has room for the answer.
-    let result = unsafe {
-        libc::waitid(
-            libc::P_PIDFD,
-            id,
-            &raw mut info,
-            libc::WEXITED | libc::WNOHANG,
-        )
-    };
+    let result = unsafe { libc::waitid(libc::P_PIDFD, id, &raw mut info, libc::WEXITED | libc::WNOHANG) };
     check(c_long::from(result)).map_err(io::Error::from_raw_os_error)?;
     // SAFETY: `waitid` filled the child fields of `info`, or left them zero.
     let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };

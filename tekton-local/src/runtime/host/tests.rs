@@ -5,22 +5,11 @@ use crate::runtime::Mount;
 
 /// Runs a shell script in a container with these mounts: exit code, standard output, standard error.
 async fn shell(script: &str, mounts: Vec<Mount>) -> (i32, String, String) {
-    run(ContainerSpec {
-        mounts,
-        argv: vec!["sh".into(), "-c".into(), script.into()],
-        ..spec()
-    })
-    .await
-    .expect("starts")
+    run(ContainerSpec { mounts, argv: vec!["sh".into(), "-c".into(), script.into()], ..spec() }).await.expect("starts")
 }
 
 fn spec() -> ContainerSpec {
-    ContainerSpec {
-        pod: "a-pod".into(),
-        name: "step".into(),
-        image: "image".into(),
-        ..ContainerSpec::default()
-    }
+    ContainerSpec { pod: "a-pod".into(), name: "step".into(), image: "image".into(), ..ContainerSpec::default() }
 }
 
 fn runtime(dir: &std::path::Path) -> HostRuntime {
@@ -31,27 +20,13 @@ async fn run(spec: ContainerSpec) -> Result<(i32, String, String), StartError> {
     let dir = tempfile::tempdir().expect("a directory");
     let mut started = runtime(dir.path()).launch(spec).await?;
     let (mut out, mut err) = (String::new(), String::new());
-    started
-        .stdout
-        .read_to_string(&mut out)
-        .await
-        .expect("output");
-    started
-        .stderr
-        .read_to_string(&mut err)
-        .await
-        .expect("output");
+    started.stdout.read_to_string(&mut out).await.expect("output");
+    started.stderr.read_to_string(&mut err).await.expect("output");
     Ok((started.container.wait().await.code, out, err))
 }
 
 fn mount(source: &std::path::Path, target: &str, read_only: bool) -> Mount {
-    Mount {
-        source: source.into(),
-        sub_path: String::new(),
-        target: target.into(),
-        read_only,
-        is_file: false,
-    }
+    Mount { source: source.into(), sub_path: String::new(), target: target.into(), read_only, is_file: false }
 }
 
 #[tokio::test]
@@ -82,15 +57,8 @@ async fn volumes_are_bound_where_the_pod_says() {
     let mounts = mounts[..2].to_vec();
     let (code, out, err) =
         shell("cat /workspace/source/in /etc/made/up/place/in; ls /etc/passwd; echo out > /workspace/source/out; touch /etc/made/up/place/x", mounts).await;
-    assert_eq!(
-        (code, out.as_str()),
-        (1, "hellohello/etc/passwd\n"),
-        "{err}"
-    );
-    assert_eq!(
-        std::fs::read_to_string(dir.path().join("out")).expect("written"),
-        "out\n"
-    );
+    assert_eq!((code, out.as_str()), (1, "hellohello/etc/passwd\n"), "{err}");
+    assert_eq!(std::fs::read_to_string(dir.path().join("out")).expect("written"), "out\n");
 }
 
 #[tokio::test]
@@ -98,59 +66,28 @@ async fn a_sub_path_does_not_leave_its_volume() {
     let dir = tempfile::tempdir().expect("a directory");
     std::os::unix::fs::symlink("/etc", dir.path().join("link")).expect("a link");
     for sub_path in ["link", "../..", "link/ssl"] {
-        let mount = Mount {
-            sub_path: sub_path.into(),
-            ..mount(dir.path(), "/workspace/x", false)
-        };
-        let error = run(ContainerSpec {
-            mounts: vec![mount],
-            argv: vec!["true".into()],
-            ..spec()
-        })
-        .await;
-        assert!(
-            matches!(error, Err(StartError::Create(_))),
-            "{sub_path}: {error:?}"
-        );
+        let mount = Mount { sub_path: sub_path.into(), ..mount(dir.path(), "/workspace/x", false) };
+        let error = run(ContainerSpec { mounts: vec![mount], argv: vec!["true".into()], ..spec() }).await;
+        assert!(matches!(error, Err(StartError::Create(_))), "{sub_path}: {error:?}");
     }
 }
 
 #[tokio::test]
 async fn a_missing_program_is_a_start_error() {
-    let error = run(ContainerSpec {
-        argv: vec!["no-such-program".into()],
-        ..spec()
-    })
-    .await
-    .expect_err("no program");
+    let error = run(ContainerSpec { argv: vec!["no-such-program".into()], ..spec() }).await.expect_err("no program");
     assert_eq!(
         error.to_string(),
         "unable to start container process: error during container init: exec: \"no-such-program\": executable file not found in $PATH"
     );
-    let error = run(ContainerSpec {
-        argv: vec![],
-        ..spec()
-    })
-    .await
-    .expect_err("no command");
+    let error = run(ContainerSpec { argv: vec![], ..spec() }).await.expect_err("no command");
     assert!(matches!(error, StartError::Create(_)), "{error}");
 }
 
 #[tokio::test]
 async fn a_user_and_a_group_are_honoured() {
-    let argv = vec![
-        "sh".into(),
-        "-c".into(),
-        "id -u; id -g; touch /workspace/x; echo hi >/dev/stdout".into(),
-    ];
-    let (_, out, err) = run(ContainerSpec {
-        user: Some(1234),
-        group: Some(1235),
-        argv,
-        ..spec()
-    })
-    .await
-    .expect("starts");
+    let argv = vec!["sh".into(), "-c".into(), "id -u; id -g; touch /workspace/x; echo hi >/dev/stdout".into()];
+    let (_, out, err) =
+        run(ContainerSpec { user: Some(1234), group: Some(1235), argv, ..spec() }).await.expect("starts");
     assert_eq!((out.as_str(), err.as_str()), ("1234\n1235\nhi\n", ""));
 }
 
@@ -158,54 +95,26 @@ async fn a_user_and_a_group_are_honoured() {
 async fn a_signal_ends_a_container_and_all_in_it() {
     let dir = tempfile::tempdir().expect("a directory");
     let started = runtime(dir.path())
-        .launch(ContainerSpec {
-            argv: vec!["sh".into(), "-c".into(), "sleep 1000 & sleep 1000".into()],
-            ..spec()
-        })
+        .launch(ContainerSpec { argv: vec!["sh".into(), "-c".into(), "sleep 1000 & sleep 1000".into()], ..spec() })
         .await
         .expect("starts");
     started.container.signal(libc::SIGKILL);
-    assert_eq!(
-        started.container.wait().await,
-        Exit {
-            code: 137,
-            signal: Some(9)
-        }
-    );
+    assert_eq!(started.container.wait().await, Exit { code: 137, signal: Some(9) });
 }
 
 #[tokio::test]
 async fn a_command_runs_inside_a_container() {
     let dir = tempfile::tempdir().expect("a directory");
     let runtime = runtime(dir.path());
-    let argv = vec![
-        "sh".into(),
-        "-c".into(),
-        "echo secret > /tmp/mark; echo ready; sleep 1000".into(),
-    ];
-    let mut started = runtime
-        .launch(ContainerSpec { argv, ..spec() })
-        .await
-        .expect("starts");
+    let argv = vec!["sh".into(), "-c".into(), "echo secret > /tmp/mark; echo ready; sleep 1000".into()];
+    let mut started = runtime.launch(ContainerSpec { argv, ..spec() }).await.expect("starts");
     let mut ready = [0; 6];
     started.stdout.read_exact(&mut ready).await.expect("output");
-    let exec = ExecSpec {
-        argv: ["sh", "-c", "cat /tmp/mark; exit 3"]
-            .map(String::from)
-            .to_vec(),
-        stdin: false,
-    };
+    let exec = ExecSpec { argv: ["sh", "-c", "cat /tmp/mark; exit 3"].map(String::from).to_vec(), stdin: false };
     let mut executed = started.container.exec(exec).await.expect("runs");
     let mut out = String::new();
-    executed
-        .stdout
-        .read_to_string(&mut out)
-        .await
-        .expect("output");
-    assert_eq!(
-        (executed.process.wait().await.code, out.as_str()),
-        (3, "secret\n")
-    );
+    executed.stdout.read_to_string(&mut out).await.expect("output");
+    assert_eq!((executed.process.wait().await.code, out.as_str()), (3, "secret\n"));
 }
 
 #[tokio::test]
@@ -214,13 +123,7 @@ async fn a_container_starts_in_a_few_milliseconds() {
     let runtime = runtime(dir.path());
     let begin = std::time::Instant::now();
     for _ in 0..20 {
-        let started = runtime
-            .launch(ContainerSpec {
-                argv: vec!["true".into()],
-                ..spec()
-            })
-            .await
-            .expect("starts");
+        let started = runtime.launch(ContainerSpec { argv: vec!["true".into()], ..spec() }).await.expect("starts");
         assert_eq!(started.container.wait().await.code, 0);
     }
     let each = begin.elapsed() / 20;

@@ -1,0 +1,171 @@
+//! What can be said on the command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Run, check, draw and serve Tekton pipelines on any machine, with no cluster.
+#[derive(Debug, Parser)]
+#[command(name = "tekton", version, max_term_width = 100)]
+pub(crate) struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run what the files hold, and show what happens.
+    Run(RunArguments),
+    /// Check files as a cluster would, and say where and how to mend them.
+    Validate(ValidateArguments),
+    /// Draw the tasks of a pipeline and what they wait for.
+    Graph(GraphArguments),
+    /// Print the Pod that a TaskRun or Task becomes.
+    Pod(PodArguments),
+    /// Serve the local cluster to kubectl and others until interrupted.
+    Serve(ServeArguments),
+    /// Print the custom resource definitions of all kinds.
+    Crds,
+}
+
+/// `tekton run`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Exit code: 0 the run succeeded; 1 it failed, timed out or was cancelled; 2 invalid input or usage.
+
+Ctrl-C cancels the run and waits for its finally tasks; a second Ctrl-C does not wait for them.")]
+pub(crate) struct RunArguments {
+    /// File of manifests, or `-` for standard input; may be given more than once.
+    #[arg(short, long = "filename", value_name = "FILE", required = true)]
+    pub(crate) filename: Vec<PathBuf>,
+    /// Value of a param. For an array: `a,b,c` or a JSON list; for an object: `key=value,key=value` or a JSON object.
+    #[arg(short, long = "param", value_name = "NAME=VALUE")]
+    pub(crate) param: Vec<String>,
+    /// YAML file with a mapping from param names to values; -p goes before it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) param_file: Option<PathBuf>,
+    /// What a workspace is bound to: a directory of this machine, `emptyDir`, or `claim:SIZE` such as `claim:1Gi`.
+    #[arg(short, long = "workspace", value_name = "NAME=PATH|emptyDir|claim:SIZE")]
+    pub(crate) workspace: Vec<String>,
+    /// How steps run.
+    #[arg(long, value_enum, default_value_t = RuntimeName::Auto)]
+    pub(crate) runtime: RuntimeName,
+    /// Namespace of what the files do not place in one.
+    #[arg(short, long, value_name = "NS", default_value = "default")]
+    pub(crate) namespace: String,
+    /// Time-out of the whole run, such as `90s` or `1h30m`; `0` for none.
+    #[arg(long, value_name = "D")]
+    pub(crate) timeout: Option<String>,
+    /// What is printed on standard output at the end.
+    #[arg(short, long, value_enum, default_value_t = OutputFormat::Text)]
+    pub(crate) output: OutputFormat,
+    /// No progress and no logs; only how it ended.
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// Keep logs and volumes when the run has ended, and say where they are.
+    #[arg(long)]
+    pub(crate) keep: bool,
+}
+
+/// How steps run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RuntimeName {
+    /// The best that this machine has.
+    Auto,
+    /// A step is a process in namespaces of its own over this machine's root; images are ignored.
+    Host,
+}
+
+/// What is printed at the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutputFormat {
+    /// A tree of tasks and steps for people.
+    Text,
+    /// One `List`: the run, then every child run, as JSON.
+    Json,
+    /// The same as YAML.
+    Yaml,
+}
+
+/// `tekton validate`.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit code: 0 nothing is wrong; 1 something is; 2 a file cannot be read, or bad usage.")]
+pub(crate) struct ValidateArguments {
+    /// Files or directories of manifests, or `-` for standard input. Documents are checked together.
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Which fields are permitted.
+    #[arg(long, value_name = "STAGE", value_parser = ["stable", "beta", "alpha"], default_value = "beta")]
+    pub(crate) api_fields: String,
+    /// Also report what is legal but unwise.
+    #[arg(long)]
+    pub(crate) lint: bool,
+    /// Shape of the report.
+    #[arg(short, long, value_enum, default_value_t = ReportFormat::Human)]
+    pub(crate) output: ReportFormat,
+}
+
+/// Shape of a report of diagnostics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// Snippets with carets and help.
+    Human,
+    /// One JSON document.
+    Json,
+}
+
+/// `tekton graph`.
+#[derive(Debug, Args)]
+pub(crate) struct GraphArguments {
+    /// File with a Pipeline or PipelineRun, or `-` for standard input.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Shape of the drawing.
+    #[arg(long, value_enum, default_value_t = GraphFormat::Ascii)]
+    pub(crate) format: GraphFormat,
+}
+
+/// Shape of a drawn graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GraphFormat {
+    /// Text for a terminal.
+    Ascii,
+    /// Graphviz.
+    Dot,
+    /// Mermaid, as code hosts draw it in Markdown.
+    Mermaid,
+}
+
+/// `tekton pod`.
+#[derive(Debug, Args)]
+pub(crate) struct PodArguments {
+    /// File with a TaskRun, or a Task and perhaps its TaskRun; may be given more than once.
+    #[arg(short, long = "filename", value_name = "FILE", required = true)]
+    pub(crate) filename: Vec<PathBuf>,
+    /// Shape of the Pod.
+    #[arg(short, long, value_enum, default_value_t = ObjectFormat::Yaml)]
+    pub(crate) output: ObjectFormat,
+}
+
+/// Shape of a printed object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ObjectFormat {
+    /// YAML.
+    Yaml,
+    /// JSON.
+    Json,
+}
+
+/// `tekton serve`.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArguments {
+    /// Loopback address to listen on; port 0 picks a free one.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    pub(crate) listen: SocketAddr,
+    /// Where to write the kubeconfig [default: ./tekton.kubeconfig].
+    #[arg(long, value_name = "F")]
+    pub(crate) kubeconfig_out: Option<PathBuf>,
+}

@@ -1,0 +1,145 @@
+//! `tekton run`: from files to a run that has ended, through the local cluster.
+
+mod create;
+mod follow;
+pub(crate) mod load;
+mod logs;
+mod output;
+mod params;
+mod style;
+mod tree;
+mod view;
+mod workspaces;
+mod world;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use jiff::Timestamp;
+use tekton_types::duration::GoDuration;
+use tekton_types::yaml;
+
+use crate::args::{OutputFormat, RunArguments};
+use crate::cluster::Cluster;
+use crate::{check, files};
+use load::Overrides;
+use style::Tone;
+use view::{Stream, View};
+use workspaces::{Source, Workspace};
+use world::{Ending, RunKey, World};
+
+/// Runs what the files hold.
+///
+/// Errors: invalid input or a machine that cannot run steps, as a text for people.
+pub(crate) async fn run(arguments: &RunArguments) -> Result<ExitCode, String> {
+    let stream = if arguments.output == OutputFormat::Text { Stream::Output } else { Stream::Error };
+    let overrides = overrides(arguments)?;
+    let sources = files::read_all(&arguments.filename)?;
+    check::before_run(&sources)?;
+    let loaded = load::load(files::objects(&sources)?, &overrides)?;
+
+    let data = DataDir::new(arguments.keep)?;
+    let binds = overrides.workspaces.iter().any(|workspace| matches!(workspace.source, Source::Directory(_)));
+    let cluster = Cluster::start(&data.path, &arguments.namespace, binds).await?;
+    let mut view = View::new(stream, arguments.quiet);
+    let outcome = drive(&cluster, arguments, loaded, &overrides, &mut view, stream).await;
+    cluster.stop().await;
+    if arguments.keep {
+        stream.lines([format!("logs and volumes are kept in {}", data.path.display()).as_str()]);
+    }
+    outcome
+}
+
+async fn drive(
+    cluster: &Cluster,
+    arguments: &RunArguments,
+    loaded: load::Loaded,
+    overrides: &Overrides,
+    view: &mut View,
+    stream: Stream,
+) -> Result<ExitCode, String> {
+    let client = cluster.client();
+    let failed = |error: kube::Error| format!("the local API server: {error}");
+    let runs = create::all(&client, &arguments.namespace, loaded, &overrides.workspaces).await?;
+    let world = follow::to_the_end(&client, &arguments.namespace, &runs, view).await.map_err(failed)?;
+    view.clear();
+    match arguments.output {
+        OutputFormat::Text => summary(&world, &runs, stream),
+        OutputFormat::Json | OutputFormat::Yaml => {
+            let list = output::final_list(&client, &arguments.namespace, &runs).await.map_err(failed)?;
+            let text = match arguments.output {
+                OutputFormat::Yaml => yaml::to_string(&list),
+                _ => serde_json::to_string_pretty(&list).map_err(|error| error.to_string())?,
+            };
+            if !arguments.quiet {
+                summary(&world, &runs, stream);
+            }
+            Stream::Output.lines([text.trim_end()]);
+        }
+    }
+    let all_succeeded = runs.iter().all(|run| world.ending(run) == Some(Ending::Success));
+    Ok(if all_succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The final tree, the condition and the results of each run.
+fn summary(world: &World, runs: &[RunKey], stream: Stream) {
+    let paint = stream.paint();
+    for run in runs {
+        let mut lines = vec![String::new()];
+        lines.extend(tree::draw(world, run, Timestamp::now(), true, paint));
+        if let Some(condition) = world.condition(run) {
+            let tone = match world.ending(run) {
+                Some(Ending::Success) => Tone::Green,
+                Some(Ending::Failure) => Tone::Red,
+                None => Tone::Yellow,
+            };
+            lines.push(format!("{}: {}", paint.tone(tone, &condition.reason), condition.message.trim_end()));
+        }
+        let results = tree::results(world, run);
+        if !results.is_empty() {
+            lines.push("results:".to_owned());
+            lines.extend(results);
+        }
+        stream.lines(lines.iter().map(String::as_str));
+    }
+}
+
+fn overrides(arguments: &RunArguments) -> Result<Overrides, String> {
+    Ok(Overrides {
+        params: arguments.param.clone(),
+        file_params: arguments.param_file.as_deref().map(load::param_file).transpose()?.unwrap_or_default(),
+        workspaces: arguments.workspace.iter().map(|text| Workspace::parse(text)).collect::<Result<_, _>>()?,
+        timeout: arguments
+            .timeout
+            .as_ref()
+            .map(|text| text.parse::<GoDuration>().map_err(|error| format!("--timeout {text}: {error}")))
+            .transpose()?,
+    })
+}
+
+/// The folder that holds volumes and logs while the run goes on.
+struct DataDir {
+    path: PathBuf,
+    keep: bool,
+}
+
+impl DataDir {
+    fn new(keep: bool) -> Result<Self, String> {
+        let path = tempfile::Builder::new()
+            .prefix("tekton-")
+            .tempdir()
+            .map_err(|error| format!("failed to make a folder for volumes and logs: {error}"))?
+            .keep();
+        Ok(Self { path, keep })
+    }
+}
+
+impl Drop for DataDir {
+    fn drop(&mut self) {
+        if !self.keep
+            && let Err(error) = std::fs::remove_dir_all(&self.path)
+        {
+            eprintln!("failed to remove {}: {error}", self.path.display());
+        }
+    }
+}
