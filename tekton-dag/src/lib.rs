@@ -45,6 +45,9 @@ pub mod skip;
 
 pub mod when;
 
+#[cfg(feature = "cel")]
+pub mod cel;
+
 pub mod deadline;
 
 pub mod matrix;

@@ -21,7 +21,6 @@ pub mod binding;
 pub mod part;
 
 mod beta;
-mod cel;
 mod diagnostic;
 mod errors;
 mod gates;

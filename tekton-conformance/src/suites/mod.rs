@@ -35,6 +35,8 @@ mod termination;
 mod validate;
 #[cfg(feature = "validate")]
 mod validate_run;
+#[cfg(feature = "dag")]
+mod when;
 
 use crate::Binding;
 
@@ -90,6 +92,7 @@ fn dag() -> Vec<Binding> {
         Binding::pure("dag", dag::check),
         Binding::pure("matrix", matrix::check),
         Binding::pure("pipeline-state", pipeline_state::check),
+        Binding::pure("when", when::check),
     ]
 }
 

@@ -2,7 +2,7 @@
 
 use tekton_types::v1::{WhenExpression, operator};
 
-use crate::cel;
+use tekton_dag::cel;
 use crate::errors::{Errors, FieldError};
 use crate::gates::Gates;
 use crate::rules::pipeline_params::{Declared, array_text, string_text};

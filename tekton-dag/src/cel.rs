@@ -1,10 +1,12 @@
 //! Whether a CEL guard compiles: its syntax, that it uses no variables, and that operators fit their operands.
 
-use cel::Program;
-use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedExpr, LiteralValue};
+use ::cel::Program;
+use ::cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedExpr, LiteralValue};
 
+/// Checks that a text is CEL over constants.
+///
 /// Errors: what is wrong, in the manner of the CEL compiler.
-pub(crate) fn check(source: &str) -> Result<(), String> {
+pub fn check(source: &str) -> Result<(), String> {
     let program = Program::compile(source).map_err(|problem| format!("ERROR: <input>:1:1: Syntax error: {problem}"))?;
     let mut scope = Vec::new();
     type_of(program.expression(), &mut scope).map(|_| ()).map_err(|problem| format!("ERROR: <input>:1:1: {problem}"))
