@@ -13,6 +13,7 @@ mod stepaction;
 mod task;
 mod taskrun;
 
+pub mod convert;
 mod defaults;
 
 pub use container::{Sidecar, Step, StepTemplate};
