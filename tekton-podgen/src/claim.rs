@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use tekton_types::v1::WorkspaceBinding;
+use thiserror::Error;
 
 const PROTECTION: &str = "kubernetes.io/pvc-protection";
 const DIGITS: usize = 10;
@@ -52,4 +53,34 @@ pub(crate) fn short_hash(text: &str) -> String {
         let _ = write!(digits, "{byte:02x}");
     }
     digits
+}
+
+/// What the API server said against something.
+#[derive(Clone, Copy, Debug)]
+pub struct ApiRefusal<'a> {
+    /// The reason of its status, such as `Forbidden`.
+    pub reason: &'a str,
+    /// Its message.
+    pub message: &'a str,
+}
+
+/// A claim that could not be created.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{}", .text)]
+pub struct ClaimFault {
+    /// Whether time can help: a quota is used up, or somebody else was faster.
+    pub retryable: bool,
+    /// What happened.
+    pub text: String,
+}
+
+/// Judges a refused creation; `None` when the claim is there already, which is success.
+pub fn creation_fault(claim: &str, refusal: ApiRefusal<'_>) -> Option<ClaimFault> {
+    let ApiRefusal { reason, message } = refusal;
+    if reason == "AlreadyExists" {
+        return None;
+    }
+    let retryable = reason == "Conflict" || (reason == "Forbidden" && message.contains("exceeded quota"));
+    let words = if retryable { "PVC creation error, retryable" } else { "PVC creation error" };
+    Some(ClaimFault { retryable, text: format!("{words} for {claim}: {message}") })
 }

@@ -3,6 +3,8 @@
 //! To bind a suite, add a module `suites/<suite with underscores>.rs` with a function
 //! `fn check(case: &Case) -> Result<(), String>` and a line in the list of its layer below.
 
+#[cfg(feature = "podgen")]
+mod creds_init;
 #[cfg(feature = "dag")]
 mod dag;
 #[cfg(feature = "dag")]
@@ -37,6 +39,8 @@ mod validate;
 mod validate_run;
 #[cfg(feature = "dag")]
 mod when;
+#[cfg(feature = "engine")]
+mod workspace_apply;
 
 use crate::Binding;
 
@@ -103,6 +107,7 @@ fn podgen() -> Vec<Binding> {
         Binding::pure("podgen-parts", podgen_parts::check),
         Binding::pure("podgen-transformers", podgen_transformers::check),
         Binding::pure("podstatus", podstatus::check),
+        Binding::pure("creds-init", creds_init::check),
     ]
 }
 
@@ -111,6 +116,7 @@ fn engine() -> Vec<Binding> {
     vec![
         Binding::pure("pipeline-substitution", pipeline_substitution::check),
         Binding::pure("task-substitution", task_substitution::check),
+        Binding::pure("workspace-apply", workspace_apply::check),
     ]
 }
 

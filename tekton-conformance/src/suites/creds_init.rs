@@ -1,0 +1,50 @@
+//! Suite `creds-init`: Secrets of a ServiceAccount become flags, volumes and mounts.
+
+use k8s_openapi::api::core::v1::Secret;
+use serde_json::{Value, json};
+use tekton_podgen::BuildError;
+use tekton_podgen::credentials::{self, CredentialKind, Credentials};
+
+use super::podgen_support as support;
+use crate::{Case, diff};
+
+pub(crate) fn check(case: &Case) -> Result<(), String> {
+    let input = &case.input;
+    let ours = match input["op"].as_str().unwrap_or_default() {
+        "credsInit" => init(input)?,
+        "matchingAnnotations" => {
+            let secret: Secret = support::read(&input["secret"])?;
+            let kind = if input["builder"] == "docker" { CredentialKind::Docker } else { CredentialKind::Git };
+            json!({"args": credentials::matching_flags(kind, &secret)})
+        }
+        "checkGitSSHSecret" => {
+            let secret: Secret = support::read(&input["secret"])?;
+            let flags = support::config(&input["config"])?.feature_flags;
+            let result = credentials::check_known_hosts(&secret, flags.require_git_ssh_secret_known_hosts);
+            json!({"error": result.err().map(|error| error.to_string())})
+        }
+        other => return Err(format!("unknown operation {other:?}")),
+    };
+    diff::equal(&case.expect, &ours)
+}
+
+fn init(input: &Value) -> Result<Value, String> {
+    let flags = support::config(&input["config"])?.feature_flags;
+    if flags.disable_creds_init {
+        return Ok(json!({}));
+    }
+    let account = support::text(&input["serviceAccountName"]);
+    let mut facts = support::facts(input)?;
+    let found = loop {
+        match credentials::credentials(&account, &facts, flags.require_git_ssh_secret_known_hosts) {
+            Err(BuildError::Needs(need)) => support::answer(&mut facts, vec![need], &Value::Null)?,
+            Err(error) => return Ok(json!({"error": error.to_string()})),
+            Ok(found) => break found,
+        }
+    };
+    let message = found.missing_message().filter(|_| input["hasOwner"] == true);
+    let events: Vec<String> =
+        message.into_iter().map(|message| format!("Warning FailedToRetrieveSecret {message}")).collect();
+    let Credentials { args, volumes, mounts, .. } = found;
+    Ok(json!({"args": args, "volumes": volumes, "volumeMounts": mounts, "events": events}))
+}
