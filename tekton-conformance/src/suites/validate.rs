@@ -78,7 +78,7 @@ fn old_pipelinerun(input: &Value) -> Result<Option<PipelineRun>, String> {
 
 fn part(input: &Value, config: &Config) -> Result<Vec<Diagnostic>, String> {
     let value = &input["object"];
-    if value.is_null() {
+    if value.is_null() && input["type"].as_str().is_some_and(|t| t.ends_with("Ref")) {
         // A reference that is not there has nothing wrong with it.
         return Ok(Vec::new());
     }
