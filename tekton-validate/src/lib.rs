@@ -3,7 +3,8 @@
 //! ```
 //! use tekton_types::config::Config;
 //! use tekton_types::v1::{Task, TaskSpec};
-//! use tekton_validate::{Object, Operation, field_error, validate};
+//! use tekton_types::Object;
+//! use tekton_validate::{Operation, field_error, validate};
 //!
 //! let mut task = Task { spec: TaskSpec::default(), ..Task::default() };
 //! task.metadata.name = Some("build".to_owned());
@@ -35,4 +36,4 @@ mod vars;
 
 pub use diagnostic::{Diagnostic, Severity, field_error};
 pub use gates::Version;
-pub use object::{Object, Operation, Read, validate};
+pub use object::{Operation, validate, validate_with_source};

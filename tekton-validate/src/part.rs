@@ -15,8 +15,8 @@ use crate::errors::Errors;
 use crate::gates::{Gates, Version};
 use crate::presence;
 use crate::rules::{
-    container, graph, matrix, pipeline, pipeline_params, pipeline_results, pipeline_task, pipelinerun, reference,
-    results, status_refs, step_fields, stepaction, task, taskrun, when, workspace,
+    container, customrun, graph, matrix, pipeline, pipeline_params, pipeline_results, pipeline_task, pipelinerun,
+    reference, results, status_refs, step_fields, stepaction, task, taskrun, when, workspace,
 };
 use crate::vars::{self, Names};
 
@@ -144,6 +144,7 @@ pub fn validate_json(
         "TaskRef" => errors(Part::TaskRef(&read(&value)?), gates),
         "PipelineRef" => errors(Part::PipelineRef(&read(&value)?), gates),
         "Ref" => errors(Part::Ref(&read(&value)?), gates),
+        "Run" => customrun::validate(&read(&former_run(value.clone()))?, customrun::RUN),
         other => return Err(format!("no part has the name {other:?}")),
     };
     found.also(left.always);
@@ -158,6 +159,20 @@ pub fn validate_json(
         }
     }
     Ok(from_errors(found))
+}
+
+/// The former Run in the shape of a CustomRun.
+fn former_run(mut value: serde_json::Value) -> serde_json::Value {
+    value["apiVersion"] = "tekton.dev/v1beta1".into();
+    value["kind"] = "CustomRun".into();
+    if let Some(spec) = value["spec"].as_object_mut() {
+        for (old, new) in [("ref", "customRef"), ("spec", "customSpec")] {
+            if let Some(part) = spec.remove(old) {
+                spec.insert(new.to_owned(), part);
+            }
+        }
+    }
+    value
 }
 
 /// Checks one part. Paths begin at the part.

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tekton_types::Object;
 use tekton_types::config::Config;
 use tekton_types::v1::{PipelineRun, PipelineSpec, PipelineTask, TaskRun};
 use tekton_validate::part::{Part, VariableRule, validate_json, validate_part, validate_variables};
-use tekton_validate::{Diagnostic, Object, Operation, Version, field_error, validate};
+use tekton_validate::{Diagnostic, Operation, Version, field_error, validate_with_source};
 
 use crate::Case;
 
@@ -37,10 +38,14 @@ pub(super) fn typed<T: DeserializeOwned + Default>(value: &Value) -> Result<T, S
 
 /// The object of any kind that a JSON value holds.
 pub(super) fn object(value: &Value) -> Result<Object, String> {
-    Object::from_json(value).map_err(|e| e.to_string())
+    let (object, errors) = Object::from_json(value);
+    object.ok_or_else(|| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
 }
 
 fn whole(input: &Value, config: &Config) -> Result<Vec<Diagnostic>, String> {
+    if input["kind"] == "Run" {
+        return validate_json("Run", &input["object"], config, Version::V1);
+    }
     let new = object(&input["object"])?;
     let old = if input["oldObject"].is_null() { None } else { Some(object(&input["oldObject"])?) };
     let operation = match input["operation"].as_str() {
@@ -49,7 +54,7 @@ fn whole(input: &Value, config: &Config) -> Result<Vec<Diagnostic>, String> {
         Some("delete") => Operation::Delete,
         _ => Operation::None,
     };
-    Ok(validate(&new, config, operation))
+    Ok(validate_with_source(&new, &input["object"], config, operation))
 }
 
 fn version(input: &Value) -> Version {
@@ -57,23 +62,27 @@ fn version(input: &Value) -> Version {
 }
 
 fn old_taskrun(input: &Value) -> Result<Option<TaskRun>, String> {
-    if input["oldObject"].is_null() || input["operation"] != "update" {
-        return Ok(None);
-    }
-    match object(&input["oldObject"])?.inner() {
-        Object::TaskRun(old) => Ok(Some((**old).clone())),
-        _ => Ok(None),
-    }
+    old_run(input, |object| match object {
+        Object::TaskRun(old) => Some(*old),
+        _ => None,
+    })
 }
 
 fn old_pipelinerun(input: &Value) -> Result<Option<PipelineRun>, String> {
+    old_run(input, |object| match object {
+        Object::PipelineRun(old) => Some(*old),
+        _ => None,
+    })
+}
+
+/// What an update replaces. Specs of updates are recorded with fields that both versions have.
+fn old_run<T>(input: &Value, get: impl FnOnce(Object) -> Option<T>) -> Result<Option<T>, String> {
     if input["oldObject"].is_null() || input["operation"] != "update" {
         return Ok(None);
     }
-    match object(&input["oldObject"])?.inner() {
-        Object::PipelineRun(old) => Ok(Some((**old).clone())),
-        _ => Ok(None),
-    }
+    let mut old = input["oldObject"].clone();
+    old["apiVersion"] = "tekton.dev/v1".into();
+    object(&old).map(get)
 }
 
 fn part(input: &Value, config: &Config) -> Result<Vec<Diagnostic>, String> {
