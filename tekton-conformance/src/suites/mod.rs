@@ -34,6 +34,8 @@ mod task_substitution;
 #[cfg(feature = "contract")]
 mod termination;
 #[cfg(feature = "validate")]
+mod manifests;
+#[cfg(feature = "validate")]
 mod validate;
 #[cfg(feature = "validate")]
 mod validate_run;
@@ -85,6 +87,8 @@ fn types() -> Vec<Binding> {
 fn validate() -> Vec<Binding> {
     vec![
         Binding::pure("validate", validate::check),
+        Binding::pure("examples", manifests::check),
+        Binding::pure("validate-mutations", manifests::check),
         Binding::pure("validate-run", validate_run::check),
         Binding::pure("taskrun-validate", validate_run::check_taskrun),
     ]
