@@ -32,10 +32,10 @@ impl TektonAdmission {
         if !review.subresource.is_empty() {
             return Ok(());
         }
-        let old = review.old.and_then(|old| rules::Object::from_json(old).ok());
+        let old = review.old.and_then(|old| Object::from_json(old).0);
         if review.operation == Operation::Delete {
             return match &old {
-                Some(old) => self.validate(old, rules::Operation::Delete),
+                Some(old) => self.validate(old, &Value::Null, rules::Operation::Delete),
                 None => Ok(()),
             };
         }
@@ -48,18 +48,16 @@ impl TektonAdmission {
         }
         let Some(mut decoded) = decoded else { return Ok(()) };
         decoded.set_defaults(&self.config, review.operation == Operation::Create);
-        *object = decoded.to_json();
-        // What has no rules of its own here is admitted as it is.
-        let Ok(new) = rules::Object::from_json(object) else { return Ok(()) };
+        let given = std::mem::replace(object, decoded.to_json());
         let operation = match review.operation {
             Operation::Create => rules::Operation::Create,
             _ => rules::Operation::Update { old: old.as_ref() },
         };
-        self.validate(&new, operation)
+        self.validate(&decoded, &given, operation)
     }
 
-    fn validate(&self, object: &rules::Object, operation: rules::Operation<'_>) -> Result<(), ApiError> {
-        let diagnostics = rules::validate(object, &self.config, operation);
+    fn validate(&self, object: &Object, given: &Value, operation: rules::Operation<'_>) -> Result<(), ApiError> {
+        let diagnostics = rules::validate_with_source(object, given, &self.config, operation);
         if diagnostics.is_empty() {
             return Ok(());
         }

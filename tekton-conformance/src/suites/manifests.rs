@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
 
 use serde_json::Value;
 use tekton_types::Object;
@@ -12,7 +11,7 @@ use tekton_types::yaml;
 use tekton_validate::{Diagnostic, Operation, field_error, validate_with_source};
 
 use super::validate::{compare, config};
-use crate::{Case, diff};
+use crate::{Case, cases_dir, diff};
 
 /// What became of one document.
 struct Outcome {
@@ -37,8 +36,9 @@ pub(super) fn check(case: &Case) -> Result<(), String> {
 }
 
 /// Checks one case of `realworld`.
-pub(super) fn check_realworld(case: &Case, dir: &Path) -> Result<(), String> {
+pub(super) fn check_realworld(case: &Case) -> Result<(), String> {
     let input = &case.input;
+    let dir = cases_dir().ok_or("there is no folder of recorded cases")?;
     let file = dir.join("../realworld").join(input["file"].as_str().unwrap_or_default());
     let text = fs::read_to_string(&file).map_err(|e| format!("{}: {e}", file.display()))?;
     let index = input["doc"].as_u64().and_then(|d| usize::try_from(d).ok()).unwrap_or_default();

@@ -7,6 +7,8 @@
 mod creds_init;
 #[cfg(feature = "dag")]
 mod dag;
+#[cfg(feature = "validate")]
+mod manifests;
 #[cfg(feature = "dag")]
 mod matrix;
 #[cfg(feature = "dag")]
@@ -33,8 +35,6 @@ mod substitution;
 mod task_substitution;
 #[cfg(feature = "contract")]
 mod termination;
-#[cfg(feature = "validate")]
-mod manifests;
 #[cfg(feature = "validate")]
 mod validate;
 #[cfg(feature = "validate")]
@@ -89,6 +89,7 @@ fn validate() -> Vec<Binding> {
         Binding::pure("validate", validate::check),
         Binding::pure("examples", manifests::check),
         Binding::pure("validate-mutations", manifests::check),
+        Binding::pure("realworld", manifests::check_realworld),
         Binding::pure("validate-run", validate_run::check),
         Binding::pure("taskrun-validate", validate_run::check_taskrun),
     ]

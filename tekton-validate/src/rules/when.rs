@@ -2,11 +2,11 @@
 
 use tekton_types::v1::{WhenExpression, operator};
 
-use tekton_dag::cel;
 use crate::errors::{Errors, FieldError};
 use crate::gates::Gates;
 use crate::rules::pipeline_params::{Declared, array_text, string_text};
 use crate::text::{list, quote};
+use tekton_dag::cel;
 
 /// The guards of a step or of a pipeline task.
 pub(crate) fn validate(gates: &Gates<'_>, guards: &[WhenExpression]) -> Errors {
