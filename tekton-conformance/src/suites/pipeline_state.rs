@@ -62,8 +62,39 @@ fn check_specs(case: &Case, op: &str) -> Result<Value, String> {
                 task.map(|task| (task.task_name, Some(task.task_spec.unwrap_or_default()))).unwrap_or_default();
             error(check::enum_subset(&params, &declared, &name, spec.as_ref()))
         }
+        _ => return check_bindings(case, op),
+    })
+}
+
+/// The checks of a run against its pipeline.
+#[cfg(feature = "validate")]
+fn check_bindings(case: &Case, op: &str) -> Result<Value, String> {
+    use tekton_types::v1::PipelineSpec;
+    use tekton_validate::binding;
+    let pipeline: PipelineSpec = field(case, "pipelineSpec")?;
+    let run: PipelineRun = field(case, "pipelineRun")?;
+    Ok(match op {
+        "validateParamTypesMatching" => error(binding::param_types_matching(&pipeline, &run.spec.params)),
+        "validateTaskRunSpecs" => error(binding::task_run_specs(&pipeline, &run.spec)),
+        "validateWorkspaceBindings" => error(binding::pipeline_workspaces(&pipeline, &run.spec.workspaces)),
+        "validateParamArrayIndex" => {
+            error(binding::pipeline_param_array_index(&pipeline, &field::<Vec<_>>(case, "params")?))
+        }
+        "validateRequiredParametersProvided" | "validateObjectParamRequiredKeys" => {
+            let (declared, provided): (Vec<_>, Vec<_>) = (field(case, "declared")?, field(case, "provided")?);
+            error(if op == "validateRequiredParametersProvided" {
+                binding::required_parameters_provided(&declared, &provided)
+            } else {
+                binding::object_param_required_keys(&declared, &provided)
+            })
+        }
         other => return Err(format!("unknown op {other:?}")),
     })
+}
+
+#[cfg(not(feature = "validate"))]
+fn check_bindings(_: &Case, op: &str) -> Result<Value, String> {
+    Err(format!("op {op:?} needs the suites of feature `validate`"))
 }
 
 fn error<E: ToString>(outcome: Result<(), E>) -> Value {
