@@ -52,6 +52,8 @@ pub mod deadline;
 
 pub mod matrix;
 
+pub mod names;
+
 pub mod draw;
 
 pub mod results;

@@ -16,6 +16,8 @@ mod pipeline_state;
 #[cfg(feature = "engine")]
 mod pipeline_substitution;
 #[cfg(feature = "dag")]
+mod pipelinerun_misc;
+#[cfg(feature = "dag")]
 mod pipelines;
 #[cfg(feature = "podgen")]
 mod podgen;
@@ -102,6 +104,7 @@ fn dag() -> Vec<Binding> {
         Binding::pure("matrix", matrix::check),
         Binding::pure("pipeline-state", pipeline_state::check),
         Binding::pure("when", when::check),
+        Binding::pure("pipelinerun-misc", pipelinerun_misc::check),
     ]
 }
 
