@@ -4,7 +4,7 @@ use http::{Method, Request, header};
 use kube::Client;
 use kube::core::Status;
 use serde_json::Value as Json;
-use tekton_engine::{ApiFault, Effect, ImageConfig, Kind, KubernetesVersion, Object, ObjectKey, Outcome, PatchType};
+use tekton_engine::{ApiFault, Effect, ImageMetadata, Kind, Object, ObjectKey, Outcome, PatchType, ServerVersion};
 
 /// Reads and writes objects of the kinds that the engine handles.
 #[derive(Clone)]
@@ -63,11 +63,10 @@ impl Api {
         self.client.request_text(request).await.map_err(fault)
     }
 
-    /// The version of the API server; an unreadable number counts as 0.
-    pub(crate) async fn version(&self) -> Result<KubernetesVersion, ApiFault> {
+    /// The version of the API server.
+    pub(crate) async fn version(&self) -> Result<ServerVersion, ApiFault> {
         let info = self.client.apiserver_version().await.map_err(fault)?;
-        let number = |text: &str| text.trim_end_matches(|c: char| !c.is_ascii_digit()).parse().unwrap_or(0);
-        Ok(KubernetesVersion { major: number(&info.major), minor: number(&info.minor) })
+        Ok(ServerVersion { major: info.major, minor: info.minor })
     }
 
     /// Applies one effect.
@@ -146,7 +145,7 @@ pub trait ImageConfigs: Send + Sync {
     /// Entrypoint and command of `image` by platform.
     ///
     /// Errors: the image is unknown, or nobody can be asked. The text ends up in the TaskRun's condition.
-    fn find(&self, image: &str) -> Result<ImageConfig, String>;
+    fn find(&self, image: &str) -> Result<ImageMetadata, String>;
 }
 
 /// Knows no image: each step has to say its command or script.
@@ -154,7 +153,7 @@ pub trait ImageConfigs: Send + Sync {
 pub struct NoImages;
 
 impl ImageConfigs for NoImages {
-    fn find(&self, image: &str) -> Result<ImageConfig, String> {
+    fn find(&self, image: &str) -> Result<ImageMetadata, String> {
         Err(format!("the entrypoint of image {image} is not known here; give the step a `command` or a `script`"))
     }
 }

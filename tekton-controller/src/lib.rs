@@ -33,7 +33,6 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::runtime::controller::{Action, Config as ControllerConfig, ReconcileReason, ReconcileRequest, applier};
 use tekton_engine::{ClusterFacts, Event, ObjectKey, Run};
 use tekton_types::config::Config;
-use tekton_types::v1::{PipelineRun, TaskRun};
 use tokio::sync::{Notify, watch as latest};
 
 pub use api::{ImageConfigs, NoImages};
@@ -118,13 +117,10 @@ pub async fn run(
     let reconciling = async {
         // A decision on half of what there is would create what exists already.
         synced.notified().await;
-        // The lead joins these once the engine implements `Run` for TaskRun and PipelineRun:
-        // tokio::join!(
-        //     reconcile_all(&shell, task_runs, options.concurrency),
-        //     reconcile_all(&shell, pipeline_runs, options.concurrency),
-        // );
-        drop((task_runs, pipeline_runs, options.concurrency));
-        std::future::pending::<()>().await;
+        tokio::join!(
+            reconcile_all(&shell, task_runs, options.concurrency),
+            reconcile_all(&shell, pipeline_runs, options.concurrency),
+        );
     };
     tokio::select! {
         () = stop => {}

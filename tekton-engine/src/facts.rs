@@ -2,6 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tekton_podgen::ServerVersion;
+use tekton_podgen::image::ImageMetadata;
+
 use crate::effect::{ApiFault, EffectKey, Outcome};
 use crate::object::{Kind, Object, ObjectKey};
 
@@ -36,6 +39,8 @@ pub enum Need {
     Image {
         /// The image reference as the step has it.
         image: String,
+        /// Whether the step has arguments, which then take the place of the image's `CMD`.
+        has_args: bool,
         /// Namespace in which to look for pull secrets.
         namespace: String,
         /// Service account whose pull secrets may be used.
@@ -85,27 +90,9 @@ pub enum Value {
     /// A text.
     Text(String),
     /// What a registry says of an image.
-    Image(ImageConfig),
-    /// A version of Kubernetes.
-    Version(KubernetesVersion),
-}
-
-/// What a registry says of an image.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ImageConfig {
-    /// Digest with its algorithm, such as `sha256:…`; empty when not known.
-    pub digest: String,
-    /// Entrypoint and command by platform, such as `linux/amd64`.
-    pub commands: BTreeMap<String, Vec<String>>,
-}
-
-/// A version of Kubernetes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct KubernetesVersion {
-    /// Major number.
-    pub major: u32,
-    /// Minor number.
-    pub minor: u32,
+    Image(ImageMetadata),
+    /// The version of the API server.
+    Version(ServerVersion),
 }
 
 /// Everything that the world has answered so far, for one pass over one run.

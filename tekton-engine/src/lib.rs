@@ -10,20 +10,28 @@
 //! The crate performs no I/O, reads no clock and logs nothing: the same inputs give the same decision.
 
 mod decision;
+mod decode;
+mod definition;
 mod effect;
 mod facts;
 mod finish;
 mod object;
+mod owner;
 mod pass;
+mod pipelinerun;
+mod pvc;
 mod refs;
 mod run;
 pub mod scope;
+mod taskrun;
 mod transition;
 
 pub use decision::{Class, Decision, Fault, Metadata, Note};
 pub use effect::{ApiFault, Effect, EffectKey, Outcome, PatchType, Purpose, Verb};
-pub use facts::{Fact, Facts, ImageConfig, KubernetesVersion, Need, Value};
+pub use facts::{Fact, Facts, Need, Value};
 pub use k8s_openapi;
 pub use object::{Kind, Object, ObjectKey, Stored};
 pub use run::{ClusterFacts, Env, Run, Snapshot};
+pub use tekton_podgen::image::ImageMetadata;
+pub use tekton_podgen::{Images, ServerVersion};
 pub use transition::{Event, Transition};

@@ -75,27 +75,27 @@ impl<'a> Pass<'a> {
     }
 
     /// One object by name.
-    pub(crate) fn object<T: Stored>(
+    pub(crate) fn object<T: Stored + 'a>(
         &mut self,
         namespace: &str,
         name: &str,
-    ) -> Result<Result<Arc<T>, &'a ApiFault>, Stop> {
+    ) -> Result<Result<&'a Arc<T>, &'a ApiFault>, Stop> {
         self.typed(Need::Object(ObjectKey::new(T::KIND, namespace, name)))
     }
 
     /// One object by name, past every cache.
-    pub(crate) fn fresh<T: Stored>(
+    pub(crate) fn fresh<T: Stored + 'a>(
         &mut self,
         namespace: &str,
         name: &str,
-    ) -> Result<Result<Arc<T>, &'a ApiFault>, Stop> {
+    ) -> Result<Result<&'a Arc<T>, &'a ApiFault>, Stop> {
         self.typed(Need::Fresh(ObjectKey::new(T::KIND, namespace, name)))
     }
 
-    fn typed<T: Stored>(&mut self, need: Need) -> Result<Result<Arc<T>, &'a ApiFault>, Stop> {
+    fn typed<T: Stored + 'a>(&mut self, need: Need) -> Result<Result<&'a Arc<T>, &'a ApiFault>, Stop> {
         Ok(match self.fetch(need)? {
             Ok(Value::Object(object)) => match T::from_object(object) {
-                Some(typed) => Ok(Arc::clone(typed)),
+                Some(typed) => Ok(typed),
                 None => return Err(wrong_answer()),
             },
             Ok(_) => return Err(wrong_answer()),
@@ -104,14 +104,14 @@ impl<'a> Pass<'a> {
     }
 
     /// All objects of a kind in a namespace that carry the labels.
-    pub(crate) fn list<T: Stored>(
+    pub(crate) fn list<T: Stored + 'a>(
         &mut self,
         namespace: &str,
         labels: BTreeMap<String, String>,
-    ) -> Result<Result<Vec<Arc<T>>, &'a ApiFault>, Stop> {
+    ) -> Result<Result<Vec<&'a Arc<T>>, &'a ApiFault>, Stop> {
         let need = Need::List { kind: T::KIND, namespace: namespace.to_owned(), labels };
         Ok(match self.fetch(need)? {
-            Ok(Value::List(objects)) => Ok(objects.iter().filter_map(T::from_object).cloned().collect()),
+            Ok(Value::List(objects)) => Ok(objects.iter().filter_map(T::from_object).collect()),
             Ok(_) => return Err(wrong_answer()),
             Err(fault) => Err(fault),
         })
@@ -132,12 +132,10 @@ impl<'a> Pass<'a> {
     }
 
     /// Has the object created; as it came back.
-    pub(crate) fn create<T: Stored + Clone>(&mut self, object: T) -> Result<Result<Arc<T>, &'a ApiFault>, Stop> {
-        let object = object.into_object();
-        let as_sent = T::from_object(&object).map(Arc::clone);
-        Ok(match self.effect(Effect::Create(object))? {
-            Ok(Some(done)) => T::from_object(done).map(Arc::clone).ok_or_else(wrong_answer).map(Ok)?,
-            Ok(None) => Ok(as_sent.ok_or_else(wrong_answer)?),
+    pub(crate) fn create<T: Stored + 'a>(&mut self, object: T) -> Result<Result<&'a Arc<T>, &'a ApiFault>, Stop> {
+        Ok(match self.effect(Effect::Create(object.into_object()))? {
+            Ok(Some(done)) => Ok(T::from_object(done).ok_or_else(wrong_answer)?),
+            Ok(None) => return Err(wrong_answer()),
             Err(fault) => Err(fault),
         })
     }

@@ -20,8 +20,10 @@ pub(crate) enum RefFault {
     InProgress,
     /// Nothing has this name.
     NotFound(String),
-    /// The API server refused the definition, or it cannot judge it.
+    /// The API server refused the definition.
     Validation(String),
+    /// The API server cannot judge the definition.
+    Unprocessable(String),
     /// Time may help.
     Transient(String),
     /// Anything else.
@@ -35,8 +37,17 @@ impl RefFault {
             Self::InProgress => Self::InProgress,
             Self::NotFound(text) => Self::NotFound(format!("{words}{text}")),
             Self::Validation(text) => Self::Validation(format!("{words}{text}")),
+            Self::Unprocessable(text) => Self::Unprocessable(format!("{words}{text}")),
             Self::Transient(text) => Self::Transient(format!("{words}{text}")),
             Self::Failed(text) => Self::Failed(format!("{words}{text}")),
+        }
+    }
+
+    /// The text for a condition: the user is told when it is theirs to mend.
+    pub(crate) fn message(&self) -> String {
+        match self {
+            Self::Unprocessable(text) => format!("[User error] {text}"),
+            other => other.text().to_owned(),
         }
     }
 
@@ -44,7 +55,11 @@ impl RefFault {
     pub(crate) fn text(&self) -> &str {
         match self {
             Self::InProgress => "resource request in progress",
-            Self::NotFound(text) | Self::Validation(text) | Self::Transient(text) | Self::Failed(text) => text,
+            Self::NotFound(text)
+            | Self::Validation(text)
+            | Self::Unprocessable(text)
+            | Self::Transient(text)
+            | Self::Failed(text) => text,
         }
     }
 }
@@ -138,6 +153,13 @@ pub(crate) fn resolve(pass: &mut Pass<'_>, request: Request<'_>) -> Result<Resul
         Err(position) => Err(RefFault::Failed(format!(
             "error accessing data from remote resource: error decoding data from base64: illegal base64 data at input byte {position}"
         ))),
+    })
+}
+
+/// The name of a reference that is an URL: a scheme, a colon and a slash.
+pub(crate) fn is_url(name: &str) -> bool {
+    name.match_indices(":/").any(|(at, _)| {
+        name[..at].chars().next_back().is_some_and(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
     })
 }
 

@@ -31,6 +31,10 @@ pub struct Env<'a> {
 /// What does not change while a shell runs.
 #[derive(Debug, Clone, Default)]
 pub struct ClusterFacts {
+    /// The images that the engine puts into Pods.
+    pub images: tekton_podgen::Images,
+    /// Where random-looking names inside a Pod come from; `None` derives them from the uid of the run.
+    pub suffixes: Option<tekton_podgen::suffix::Suffixes>,
     /// The value of annotation `pipeline.tekton.dev/release`.
     pub release: String,
 }

@@ -1,0 +1,162 @@
+//! Decides what a PipelineRun does next.
+//!
+//! The order of the checks is upstream's, because it can be observed: long overdue, done, start, cancelled, children,
+//! pending, definition, graph and binding checks, substitution, task definitions, guards, first start, deadlines, plan,
+//! condition, results.
+
+mod assistant;
+mod bind;
+mod cancel;
+mod children;
+mod labels;
+pub(crate) mod life;
+mod outcome;
+mod resolve;
+mod schedule;
+mod start;
+mod workspaces;
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use tekton_dag::deadline::Deadlines;
+use tekton_types::defaults::SetDefaults;
+use tekton_types::reason::pipelinerun as reasons;
+use tekton_types::v1::{PipelineRun, PipelineRunStatus, pipelinerun_spec_status};
+
+use crate::decision::{Class, Decision};
+use crate::finish::{emit, finish};
+use crate::pass::{Pass, Stop};
+use crate::run::{Env, Run, Snapshot};
+use children::Children;
+
+impl Run for PipelineRun {
+    type Status = PipelineRunStatus;
+
+    fn metadata(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+
+    fn metadata_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.metadata
+    }
+
+    fn status(&self) -> &PipelineRunStatus {
+        &self.status
+    }
+
+    fn status_mut(&mut self) -> &mut PipelineRunStatus {
+        &mut self.status
+    }
+
+    fn managed_by(&self) -> &str {
+        self.spec.managed_by.as_deref().unwrap_or_default()
+    }
+
+    fn decide(snapshot: &Snapshot<'_, Self>, env: &Env<'_>) -> Decision<PipelineRunStatus> {
+        let mut pass = Pass::new(env, snapshot.facts);
+        let mut run = snapshot.run.clone();
+        let end = reconcile(&mut pass, &mut run);
+        finish(pass, snapshot.run, run, end)
+    }
+}
+
+fn reconcile<'a>(pass: &mut Pass<'a>, run: &mut PipelineRun) -> Result<(), Stop> {
+    let now = pass.now();
+    let default = life::default_timeout(pass.env.config);
+    let mut before = life::succeeded(run).cloned();
+    let overdue = Deadlines::of(run, default, now).pipeline_long_passed();
+    if !life::is_done(run) && overdue && !life::is_timed_out(run) {
+        // What could not be stopped in all that time will not be stopped now; ending keeps the request small.
+        cancel::time_out(pass, run)?;
+        emit(pass, before.as_ref(), life::succeeded(run));
+        return Err(Stop::permanent("PipelineRun has timed out for a long time"));
+    }
+    if life::is_done(run) {
+        let end = assistant::clean_up(pass, run);
+        if !matches!(end, Err(Stop::Wait)) {
+            emit(pass, before.as_ref(), life::succeeded(run));
+        }
+        return end;
+    }
+    if run.status.start_time.is_none() && !life::is_pending(run) {
+        life::start(run, now);
+        emit(pass, None, life::succeeded(run));
+        before = life::succeeded(run).cloned();
+    }
+    let mut end = live(pass, run);
+    if matches!(end, Err(Stop::Wait)) {
+        return end;
+    }
+    let cancelled = run.spec.status == pipelinerun_spec_status::CANCELLED;
+    if life::is_done(run) && !cancelled {
+        end = joined(end, assistant::clean_up(pass, run));
+        if matches!(end, Err(Stop::Wait)) {
+            return end;
+        }
+    }
+    emit(pass, before.as_ref(), life::succeeded(run));
+    end?;
+    if cancelled {
+        return Ok(());
+    }
+    match next_look(run, default, now) {
+        Some(wait) => Err(Stop::After(wait)),
+        None => Ok(()),
+    }
+}
+
+/// Two ends of one pass: what went wrong in either is told.
+fn joined(first: Result<(), Stop>, second: Result<(), Stop>) -> Result<(), Stop> {
+    match (first, second) {
+        (_, Err(Stop::Wait)) => Err(Stop::Wait),
+        (Err(Stop::Fault(mut a)), Err(Stop::Fault(b))) => {
+            a.text = format!("{}\n{}", a.text, b.text);
+            if b.class == Class::Permanent {
+                a.class = Class::Permanent;
+            }
+            Err(Stop::Fault(a))
+        }
+        (Ok(()), second) => second,
+        (first, _) => first,
+    }
+}
+
+/// The pass over a run that is not done.
+fn live<'a>(pass: &mut Pass<'a>, run: &mut PipelineRun) -> Result<(), Stop> {
+    labels::name_pipeline(run)?;
+    if run.spec.status == pipelinerun_spec_status::CANCELLED {
+        return cancel::cancel(pass, run);
+    }
+    let children = Children::list(pass, run)?;
+    children.recover(run)?;
+    run.set_defaults(pass.env.config);
+    if life::is_pending(run) {
+        let message = format!(
+            "PipelineRun {} is pending",
+            tekton_dag::graph::quote(run.metadata.name.as_deref().unwrap_or_default())
+        );
+        life::mark_running(&mut run.status, reasons::PENDING, message, pass.now());
+        return Ok(());
+    }
+    let bound = bind::bind(pass, run)?;
+    schedule::schedule(pass, run, &bound, &children)
+}
+
+/// When the next deadline of the run is, as upstream waits for it.
+fn next_look(run: &PipelineRun, default: tekton_types::duration::GoDuration, now: Timestamp) -> Option<SignedDuration> {
+    let deadlines = Deadlines::of(run, default, now);
+    let left = |start: Option<Timestamp>, timeout: Option<tekton_types::duration::GoDuration>| {
+        let timeout = timeout.filter(|timeout| !timeout.is_zero())?;
+        Some(timeout.to_signed() - now.duration_since(start?))
+    };
+    deadlines.start_time?;
+    let pipeline = left(deadlines.start_time, deadlines.pipeline);
+    if deadlines.finally_start_time.is_some() {
+        let finally = left(deadlines.finally_start_time, deadlines.r#finally);
+        return match (finally, pipeline) {
+            (Some(finally), Some(pipeline)) => Some(finally.min(pipeline)),
+            (finally, pipeline) => finally.or(pipeline),
+        };
+    }
+    left(deadlines.start_time, deadlines.tasks).or(pipeline)
+}

@@ -1,0 +1,307 @@
+//! One round of scheduling: what starts, what is stopped, and what the run has come to.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use tekton_contract::var::Table;
+use tekton_dag::child::{ChildKind, ResolvedTask};
+use tekton_dag::deadline::Deadlines;
+use tekton_dag::state::{PipelineState, States};
+use tekton_dag::{apply, check, matrix, results, tally};
+use tekton_types::reason::pipelinerun as reasons;
+use tekton_types::v1::{PipelineRun, PipelineTask, pipelinerun_spec_status};
+use tekton_validate::binding;
+
+use super::bind::{self, Bound, USER_ERROR};
+use super::children::Children;
+use super::outcome::{self, Made};
+use super::resolve::{self, Resolution};
+use super::start::{self, Starting};
+use super::{assistant, cancel, life};
+use crate::pass::{Pass, Stop};
+use crate::scope::pipeline as scope;
+
+/// Schedules the run and says what it has come to.
+pub(super) fn schedule<'a>(
+    pass: &mut Pass<'a>,
+    run: &mut PipelineRun,
+    bound: &Bound,
+    children: &Children<'a>,
+) -> Result<(), Stop> {
+    let now = pass.now();
+    let default = life::default_timeout(pass.env.config);
+    let Resolution { tasks, pipelines } = resolve::resolve(pass, run, bound, children)?;
+    let spec_status = run.spec.status.clone();
+    let mut state = PipelineState {
+        tasks,
+        graph: &bound.graph,
+        finally: &bound.finally,
+        spec_status: &spec_status,
+        deadlines: Deadlines::of(run, default, now),
+        validation_failed: BTreeMap::new(),
+    };
+    check_tasks(pass, run, bound, &state.tasks)?;
+    for task in &mut state.tasks {
+        evaluate_cel(pass, run, task)?;
+    }
+    let states = state.classify();
+    if spec_status == pipelinerun_spec_status::CANCELLED_RUN_FINALLY && states.running {
+        cancel::cancel_gracefully(pass, run)?;
+    }
+    if state.is_before_first_run() {
+        check_first_start(pass, run, bound, &state)?;
+        assistant::set_up(pass, run)?;
+    }
+    time_out_tasks(pass, run, &state, &states)?;
+    start_next(pass, run, &mut state, states, &pipelines)?;
+
+    let states = state.classify();
+    if state.deadlines.pipeline_passed() {
+        cancel::time_out(pass, run)?;
+    }
+    conclude(pass, run, bound, &mut state, &states)
+}
+
+/// Writes condition, children, skipped tasks and results into the status.
+fn conclude(
+    pass: &Pass<'_>,
+    run: &mut PipelineRun,
+    bound: &Bound,
+    state: &mut PipelineState<'_>,
+    states: &States,
+) -> Result<(), Stop> {
+    let now = pass.now();
+    let condition = tally::condition(state, states, run, &state.deadlines);
+    if condition.is_unknown() {
+        life::set(&mut run.status, condition, now);
+    } else {
+        life::mark_over(&mut run.status, condition, now);
+    }
+    adjust_start(run, &state.tasks);
+    run.status.child_references = tally::child_references(state, states);
+    run.status.skipped_tasks = tally::skipped_tasks(state, states);
+    if !life::is_done(run) {
+        return Ok(());
+    }
+    let mut statuses = tally::task_status(state, states);
+    statuses.extend(tally::finally_status(state, states));
+    let made = Made {
+        task_runs: &results::task_run_results(&state.tasks),
+        custom_runs: &results::custom_run_results(&state.tasks),
+        statuses: &statuses,
+    };
+    match outcome::results(&bound.spec.results, &made) {
+        Ok(results) => run.status.results = results,
+        Err(error) => {
+            let own = run.metadata.name.as_deref().unwrap_or_default();
+            let message = format!("Failed to get PipelineResult from TaskRun Results for PipelineRun {own}: {error}");
+            life::mark_failed(&mut run.status, reasons::COULDNT_GET_PIPELINE_RESULT, message, now);
+            return Err(Stop::transient(error));
+        }
+    }
+    Ok(())
+}
+
+/// The run started no later than its first child.
+fn adjust_start(run: &mut PipelineRun, tasks: &[ResolvedTask<'_>]) {
+    let created = tasks.iter().flat_map(|task| {
+        let task_runs = task.task_runs.iter().map(|run| &run.metadata);
+        let custom_runs = task.custom_runs.iter().map(|run| &run.metadata);
+        let pipeline_runs = task.pipeline_runs.iter().map(|run| &run.metadata);
+        task_runs.chain(custom_runs).chain(pipeline_runs).map(|meta| meta.creation_timestamp.as_ref().map(|t| t.0))
+    });
+    for created in created {
+        let Some(Time(start)) = run.status.start_time else { return };
+        match created {
+            // A child without a time counts as older than everything.
+            None => run.status.start_time = None,
+            Some(created) if created < start => run.status.start_time = Some(Time(created)),
+            Some(_) => {}
+        }
+    }
+}
+
+/// Params of each task against what its definition declares.
+fn check_tasks(pass: &Pass<'_>, run: &mut PipelineRun, bound: &Bound, tasks: &[ResolvedTask<'_>]) -> Result<(), Stop> {
+    let own = run.metadata.name.clone().unwrap_or_default();
+    // The tasks as written, by their position among all tasks, as upstream pairs them.
+    let written: Vec<&PipelineTask> = bind::all_tasks(&bound.written).collect();
+    for (index, resolved) in tasks.iter().enumerate().filter(|(_, task)| task.kind() == ChildKind::Task) {
+        let task = &resolved.pipeline_task;
+        let Some(spec) = &resolved.task_spec else { continue };
+        if let Err(error) =
+            binding::resolved_task(&resolved.task_name, &spec.params, &task.params, task.matrix.as_ref())
+        {
+            let message = format!("{USER_ERROR}Validation failed for pipelinerun {own} with error {error}");
+            life::mark_failed(&mut run.status, reasons::FAILED_VALIDATION, message, pass.now());
+            return Err(Stop::permanent(error));
+        }
+        if pass.env.config.feature_flags.enable_param_enum
+            && let Some(written) = written.get(index)
+            && let Err(error) =
+                check::enum_subset(&written.params, &bound.written.params, &resolved.task_name, Some(spec))
+        {
+            let message = format!("{USER_ERROR}Validation failed for pipelinerun with error {error}");
+            life::mark_failed(&mut run.status, reasons::FAILED_VALIDATION, message, pass.now());
+            return Err(Stop::permanent(error));
+        }
+    }
+    Ok(())
+}
+
+fn evaluate_cel(pass: &Pass<'_>, run: &mut PipelineRun, task: &mut ResolvedTask<'_>) -> Result<(), Stop> {
+    match tekton_dag::when::evaluate_cel(&task.pipeline_task.when) {
+        Ok(values) => {
+            task.evaluated_cel = values;
+            Ok(())
+        }
+        Err(error) => {
+            let own = run.metadata.name.as_deref().unwrap_or_default();
+            let message = format!("{USER_ERROR}Error evaluating CEL {own}: {error}");
+            life::mark_failed(&mut run.status, reasons::CEL_EVALUATION_FAILED, message, pass.now());
+            Err(Stop::permanent(error))
+        }
+    }
+}
+
+/// Checks that are made once, before anything is created.
+fn check_first_start(
+    pass: &Pass<'_>,
+    run: &mut PipelineRun,
+    bound: &Bound,
+    state: &PipelineState<'_>,
+) -> Result<(), Stop> {
+    let now = pass.now();
+    if let Err(error) = check::task_results(&state.tasks) {
+        life::mark_failed(&mut run.status, reasons::INVALID_TASK_RESULT_REFERENCE, error.as_str(), now);
+        return Err(Stop::permanent(error));
+    }
+    if let Err(error) = check::pipeline_results(&bound.spec, &state.tasks) {
+        let message =
+            format!("Failed to resolve pipeline result reference for {} with error {error}", assistant::quoted(run));
+        life::mark_failed(&mut run.status, reasons::INVALID_PIPELINE_RESULT_REFERENCE, message, now);
+        return Err(Stop::permanent(error));
+    }
+    if let Err(error) = check::optional_workspaces(&bound.spec.workspaces, &state.tasks) {
+        let message = format!("{USER_ERROR}Optional workspace not supported by task: {error}");
+        life::mark_failed(&mut run.status, reasons::REQUIRED_WORKSPACE_MARKED_OPTIONAL, message, now);
+        return Err(Stop::permanent(error));
+    }
+    Ok(())
+}
+
+/// Stops what runs past the deadline of the tasks, or of the finally tasks.
+fn time_out_tasks(
+    pass: &mut Pass<'_>,
+    run: &PipelineRun,
+    state: &PipelineState<'_>,
+    states: &States,
+) -> Result<(), Stop> {
+    let in_finally = run.status.finally_start_time.is_some();
+    let passed = if in_finally { state.deadlines.finally_passed() } else { state.deadlines.tasks_passed() };
+    if !passed {
+        return Ok(());
+    }
+    let late: Vec<String> = states
+        .tasks
+        .iter()
+        .zip(&state.tasks)
+        .filter(|(task, _)| task.in_finally == in_finally && task.outcome.running())
+        .map(|(_, resolved)| resolved.name().to_owned())
+        .collect();
+    cancel::time_out_tasks(pass, run, &late)
+}
+
+/// Starts what can start.
+fn start_next<'s, 'a: 's>(
+    pass: &mut Pass<'a>,
+    run: &mut PipelineRun,
+    state: &mut PipelineState<'s>,
+    mut states: States,
+    pipelines: &BTreeMap<String, String>,
+) -> Result<(), Stop> {
+    let mut next = states.queue(state).map_err(Stop::permanent)?;
+    for index in next.clone() {
+        if let Err(error) = results::check_missing(&state.tasks, &states.lookup, &state.tasks[index]) {
+            let name = state.tasks[index].name().to_owned();
+            pass.warn(
+                "ResultValidationFailed",
+                format!("Task {} failed result validation: {error}", tekton_dag::graph::quote(&name)),
+            );
+            state.validation_failed.insert(name, error);
+            next.clear();
+        }
+    }
+    if !state.validation_failed.is_empty() {
+        states = state.classify();
+    }
+    let finally = states.finally_queue(state);
+    if !finally.is_empty() {
+        let table = strings(&tally::task_status(state, &states));
+        for index in finally {
+            apply::task_state(state.tasks[index].pipeline_task.to_mut(), &table);
+            let target = state.tasks[index].pipeline_task.clone();
+            let Ok(found) = results::resolve(&mut state.tasks, &states.lookup, &target) else { continue };
+            apply::results(state.tasks[index].pipeline_task.to_mut(), &results::table(&found));
+            evaluate_cel(pass, run, &mut state.tasks[index])?;
+            next.push(index);
+        }
+    }
+    let set_finally_start = |run: &mut PipelineRun, state: &mut PipelineState<'_>, now| {
+        let start = run.status.finally_start_time.get_or_insert(Time(now)).0;
+        state.deadlines.finally_start_time.get_or_insert(start);
+    };
+    let now = pass.now();
+    if states.finally_started() {
+        set_finally_start(run, state, now);
+    }
+    let made = results::task_run_results(&state.tasks);
+    scope::apply_results_to_workspaces(&made, &mut run.spec.workspaces);
+    if next.iter().any(|index| states.tasks[*index].in_finally) {
+        set_finally_start(run, state, now);
+    }
+    if next.is_empty() {
+        return Ok(());
+    }
+    let states = state.classify();
+    let results = scope::results_table(&made);
+    let artifacts = scope::artifacts_table(&results::task_run_artifacts(&state.tasks));
+    let mut waiting = false;
+    for index in next {
+        if states.tasks[index].skip.is_some() || states.tasks[index].finally_skip.is_some() {
+            continue;
+        }
+        if let Some(spec) = &mut state.tasks[index].task_spec {
+            scope::propagate(spec.to_mut(), &results, &artifacts);
+        }
+        if matrix::is_matrixed(&state.tasks[index].pipeline_task)
+            && let Err(error) = check::matrix_types(&state.tasks)
+        {
+            // Upstream leaves the name out; the text is what users see.
+            let message = format!("{USER_ERROR}Failed to validate matrix {:?} with error %!v(MISSING)", error.as_str());
+            life::mark_failed(&mut run.status, reasons::INVALID_MATRIX_PARAMETER_TYPES, message, now);
+            return Err(Stop::permanent(error));
+        }
+        let mut task = state.tasks[index].pipeline_task.clone().into_owned();
+        scope::apply_task_contexts(&mut task, run.status.pipeline_spec.as_ref(), &mut state.tasks);
+        *state.tasks[index].pipeline_task.to_mut() = task;
+        let pipeline = pipelines.get(state.tasks[index].name()).map(String::as_str).unwrap_or_default();
+        let mut starting =
+            Starting { is_finally: states.tasks[index].in_finally, pipeline, task: &mut state.tasks[index] };
+        match start::start(pass, run, &mut starting) {
+            Ok(()) => {}
+            // The children of all tasks that start are created in one round.
+            Err(Stop::Wait) => waiting = true,
+            Err(stop) => return Err(stop),
+        }
+    }
+    if waiting { Err(Stop::Wait) } else { Ok(()) }
+}
+
+fn strings(variables: &BTreeMap<String, String>) -> Table {
+    let mut table = Table::new();
+    for (key, value) in variables {
+        table.set(key.as_str(), value.as_str());
+    }
+    table
+}
