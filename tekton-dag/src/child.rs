@@ -83,6 +83,17 @@ impl<'a> ResolvedTask<'a> {
         !self.task_runs.is_empty() || !self.custom_runs.is_empty() || !self.pipeline_runs.is_empty()
     }
 
+    /// There are runs, and they are over: all succeeded, or all are done and one failed.
+    pub fn is_done(&self) -> bool {
+        let over = |conditions: &[Condition]| condition::succeeded(conditions).is_some_and(|c| !c.is_unknown());
+        match self.kind() {
+            ChildKind::Pipeline if self.pipeline_runs.len() == 1 => over(&self.pipeline_runs[0].status.conditions),
+            ChildKind::CustomTask if self.custom_runs.len() == 1 => over(&self.custom_runs[0].status.conditions),
+            ChildKind::Task if self.task_runs.len() == 1 => over(&self.task_runs[0].status.conditions),
+            _ => self.outcome().done(),
+        }
+    }
+
     /// What its runs came to.
     pub fn outcome(&self) -> Outcome {
         match self.kind() {
@@ -123,6 +134,7 @@ struct Stopped {
 }
 
 /// What the runs of one pipeline task came to, taken together.
+#[expect(clippy::struct_excessive_bools, reason = "each is a question that upstream asks on its own")]
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outcome {
     /// There are runs.
@@ -185,7 +197,9 @@ impl Outcome {
         outcome.failure = done && outcome.any_failed;
         outcome.cancelled = done && any_cancelled;
         outcome.cancelled_for_timeout = done && any_timed_out;
-        outcome.reason = unsuccessful_reason.or(first_reason).unwrap_or_default().to_owned();
+        if let Some(reason) = unsuccessful_reason.or(first_reason) {
+            reason.clone_into(&mut outcome.reason);
+        }
         outcome
     }
 }

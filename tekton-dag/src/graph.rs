@@ -3,6 +3,7 @@
 //! petgraph holds the nodes and edges. Every walk here visits each of them once.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt::Write as _;
 
 use indexmap::{IndexMap, IndexSet};
 use petgraph::Direction;
@@ -52,7 +53,9 @@ pub fn quote(text: &str) -> String {
             '\n' => out.push_str("\\n"),
             '\t' => out.push_str("\\t"),
             '\r' => out.push_str("\\r"),
-            c if c.is_control() => out.push_str(&format!("\\x{:02x}", u32::from(c))),
+            c if c.is_control() => {
+                write!(out, "\\x{:02x}", u32::from(c)).expect("writing to a string cannot fail");
+            }
             c => out.push(c),
         }
     }
@@ -91,16 +94,12 @@ impl Graph {
         for (task, waits_for) in dependencies {
             let mut seen: BTreeSet<usize> = BTreeSet::new();
             for name in waits_for {
-                match (names.get_index_of(*task), names.get_index_of(*name)) {
-                    (Some(to), Some(from)) => {
-                        if seen.insert(from) {
-                            inner.add_edge(NodeIndex::new(from), NodeIndex::new(to), ());
-                        }
+                if let (Some(to), Some(from)) = (names.get_index_of(*task), names.get_index_of(*name)) {
+                    if seen.insert(from) {
+                        inner.add_edge(NodeIndex::new(from), NodeIndex::new(to), ());
                     }
-                    _ if missing.is_none() => {
-                        missing = Some(GraphError::Unknown { task: (*task).to_owned(), missing: (*name).to_owned() });
-                    }
-                    _ => {}
+                } else if missing.is_none() {
+                    missing = Some(GraphError::Unknown { task: (*task).to_owned(), missing: (*name).to_owned() });
                 }
             }
         }
@@ -173,7 +172,9 @@ impl Graph {
         }
         let mut visited = vec![false; self.len()];
         let mut queue: VecDeque<usize> = (0..self.len()).filter(|task| self.parents(*task).next().is_none()).collect();
-        queue.iter().for_each(|root| visited[*root] = true);
+        for root in &queue {
+            visited[*root] = true;
+        }
         let mut candidates = BTreeSet::new();
         while let Some(task) = queue.pop_front() {
             if is_done[task] {

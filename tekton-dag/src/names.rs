@@ -68,7 +68,7 @@ mod tests {
             pipeline_task_name: "a".into(),
             ..ChildStatusReference::default()
         };
-        assert_eq!(run_names(&[known.clone()], "TaskRun", "a", "run", 2), ["old"]);
+        assert_eq!(run_names(std::slice::from_ref(&known), "TaskRun", "a", "run", 2), ["old"]);
         assert_eq!(run_name(&[known], "CustomRun", "a", "run"), "run-a");
     }
 }

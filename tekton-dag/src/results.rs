@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tekton_contract::var::Table;
 use tekton_types::refs::{self, ResultRef};
-use tekton_types::v1::{Artifacts, ParamValue, TaskRunResult, param_type};
+use tekton_types::v1::{Artifacts, ParamValue, PipelineTask, TaskRunResult, param_type};
 use tekton_types::v1beta1::{CustomRun, CustomRunResult};
 
 use crate::child::{ChildKind, ResolvedTask};
@@ -71,66 +71,87 @@ pub enum Missing {
     },
 }
 
-/// Resolves all result references of `target` among `tasks`, sorted and without repeats.
+/// Resolves all result references of `target` among `tasks`, sorted and without repeats. Gathers the results of
+/// matrixed tasks that it meets.
 ///
 /// Errors: the first reference, in order of occurrence, that has no value.
 pub fn resolve(
     tasks: &mut [ResolvedTask<'_>],
     lookup: &Lookup,
-    target: &tekton_types::v1::PipelineTask,
+    target: &PipelineTask,
+) -> Result<Vec<ResolvedResultRef>, Unresolved> {
+    let references = refs::result_refs(target);
+    for reference in &references {
+        if let Some(task) = lookup.get(reference.pipeline_task).map(|index| &mut tasks[index])
+            && matrix::is_matrixed(&task.pipeline_task)
+            && !task.custom_task
+            && task.is_done()
+        {
+            fill_cache(task);
+        }
+    }
+    values(tasks, lookup, &references)
+}
+
+/// The values of `references`, sorted and without repeats.
+///
+/// Errors: the first reference that has no value.
+pub(crate) fn values(
+    tasks: &[ResolvedTask<'_>],
+    lookup: &Lookup,
+    references: &[ResultRef<'_>],
 ) -> Result<Vec<ResolvedResultRef>, Unresolved> {
     let mut found = BTreeMap::new();
-    for reference in refs::result_refs(target) {
+    for reference in references {
         let missing = |cause| Unresolved { pipeline_task: reference.pipeline_task.to_owned(), cause };
         let Some(index) = lookup.get(reference.pipeline_task) else {
             return Err(missing(Missing::NoTask(reference.pipeline_task.to_owned())));
         };
-        let task = &mut tasks[index];
-        if !task.outcome().done() {
+        let task = &tasks[index];
+        if !task.is_done() {
             return Err(missing(Missing::NotFinished(task.name().to_owned())));
         }
-        if let Some(resolved) = value_of(task, reference).map_err(missing)? {
-            found.insert(reference, resolved);
+        if !found.contains_key(reference)
+            && let Some(resolved) = value_of(task, *reference).map_err(missing)?
+        {
+            found.insert(*reference, resolved);
         }
     }
     Ok(found.into_values().collect())
 }
 
-/// The value of one result of a task that is done; `None` when a child pipeline is asked.
-fn value_of(task: &mut ResolvedTask<'_>, reference: ResultRef<'_>) -> Result<Option<ResolvedResultRef>, Missing> {
+/// The value of one result of a task that is done; `None` when a matrixed task has no runs.
+fn value_of(task: &ResolvedTask<'_>, reference: ResultRef<'_>) -> Result<Option<ResolvedResultRef>, Missing> {
+    let ResultRef { pipeline_task, result, results_index, property } = reference;
     let resolved = |value, from_task_run: &str, from_run: &str| ResolvedResultRef {
         value,
-        pipeline_task: reference.pipeline_task.to_owned(),
-        result: reference.result.to_owned(),
-        results_index: reference.results_index,
-        property: reference.property.to_owned(),
+        pipeline_task: pipeline_task.to_owned(),
+        result: result.to_owned(),
+        results_index,
+        property: property.to_owned(),
         from_task_run: from_task_run.to_owned(),
         from_run: from_run.to_owned(),
     };
-    let not_emitted = || Missing::NotEmitted {
-        result: reference.result.to_owned(),
-        pipeline_task: reference.pipeline_task.to_owned(),
-    };
+    let not_emitted = || Missing::NotEmitted { result: result.to_owned(), pipeline_task: pipeline_task.to_owned() };
     if task.custom_task {
         let run = task.custom_runs.first().ok_or_else(not_emitted)?;
-        let value = custom_result(run, reference.result).ok_or_else(not_emitted)?;
+        let value = custom_result(run, result).ok_or_else(not_emitted)?;
         let name = run.metadata.name.as_deref().unwrap_or_default();
         return Ok(Some(resolved(custom_run_value(value), "", name)));
     }
     if matrix::is_matrixed(&task.pipeline_task) {
-        fill_cache(task);
-        let Some(values) = task.results_cache.get(reference.result) else {
+        let Some(values) = task.results_cache.get(result) else {
             return Err(Missing::NotEmittedByMatrix {
-                result: reference.result.to_owned(),
-                pipeline_task: reference.pipeline_task.to_owned(),
+                result: result.to_owned(),
+                pipeline_task: pipeline_task.to_owned(),
             });
         };
         let last = task.task_runs.last().and_then(|run| run.metadata.name.as_deref());
         return Ok(last.map(|last| resolved(ParamValue::Array(values.clone()), last, "")));
     }
     let run = task.task_runs.first().ok_or_else(not_emitted)?;
-    let result = run.status.results.iter().find(|r| r.name == reference.result).ok_or_else(not_emitted)?;
-    Ok(Some(resolved(result.value.clone(), run.metadata.name.as_deref().unwrap_or_default(), "")))
+    let made = run.status.results.iter().find(|r| r.name == result).ok_or_else(not_emitted)?;
+    Ok(Some(resolved(made.value.clone(), run.metadata.name.as_deref().unwrap_or_default(), "")))
 }
 
 /// The text of a result of a CustomRun.
@@ -251,7 +272,7 @@ pub fn check_missing(tasks: &[ResolvedTask<'_>], lookup: &Lookup, target: &Resol
 /// Results of the tasks that are done, by task name, in key order.
 pub fn task_run_results(tasks: &[ResolvedTask<'_>]) -> BTreeMap<String, Vec<TaskRunResult>> {
     let mut found = BTreeMap::new();
-    for task in tasks.iter().filter(|task| task.kind() == ChildKind::Task && task.outcome().done()) {
+    for task in tasks.iter().filter(|task| task.kind() == ChildKind::Task && task.is_done()) {
         if matrix::is_matrixed(&task.pipeline_task) {
             let gathered: Vec<TaskRunResult> = task
                 .results_cache
@@ -275,7 +296,7 @@ pub fn task_run_results(tasks: &[ResolvedTask<'_>]) -> BTreeMap<String, Vec<Task
 /// Artifacts of the tasks that are done, by task name; `None` when a task has none.
 pub fn task_run_artifacts(tasks: &[ResolvedTask<'_>]) -> BTreeMap<String, Option<Artifacts>> {
     let mut found = BTreeMap::new();
-    for task in tasks.iter().filter(|task| task.kind() == ChildKind::Task && task.outcome().done()) {
+    for task in tasks.iter().filter(|task| task.kind() == ChildKind::Task && task.is_done()) {
         let artifacts = if matrix::is_matrixed(&task.pipeline_task) {
             let mut merged = Artifacts::default();
             for artifacts in task.task_runs.iter().filter_map(|run| run.status.artifacts.as_ref()) {
@@ -294,7 +315,7 @@ pub fn task_run_artifacts(tasks: &[ResolvedTask<'_>]) -> BTreeMap<String, Option
 pub fn custom_run_results(tasks: &[ResolvedTask<'_>]) -> BTreeMap<String, Vec<CustomRunResult>> {
     tasks
         .iter()
-        .filter(|task| task.custom_task && task.outcome().done() && task.custom_runs.len() == 1)
+        .filter(|task| task.custom_task && task.is_done() && task.custom_runs.len() == 1)
         .map(|task| (task.name().to_owned(), task.custom_runs[0].status.results.clone()))
         .collect()
 }

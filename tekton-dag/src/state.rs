@@ -47,6 +47,7 @@ pub struct PipelineState<'a> {
 }
 
 /// What one task came to.
+#[expect(clippy::struct_excessive_bools, reason = "each is a question that upstream asks on its own")]
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TaskState {
     /// It stands under `tasks`.
@@ -68,6 +69,7 @@ pub struct TaskState {
 }
 
 /// What all tasks came to: the same order as [`PipelineState::tasks`].
+#[expect(clippy::struct_excessive_bools, reason = "each is a question that upstream asks on its own")]
 #[derive(Debug, Clone, Default)]
 pub struct States {
     /// One state a task.
@@ -84,7 +86,7 @@ pub struct States {
     pub finally_done: bool,
 }
 
-impl<'a> PipelineState<'a> {
+impl PipelineState<'_> {
     /// Classifies every task once, and replaces the results that each uses once they are known.
     pub fn classify(&mut self) -> States {
         let mut states = self.observe();
@@ -132,7 +134,7 @@ impl<'a> PipelineState<'a> {
         states
     }
 
-    fn classify_task(&mut self, index: usize, states: &mut States) {
+    pub(crate) fn classify_task(&mut self, index: usize, states: &mut States) {
         let node = self.graph.index_of(self.tasks[index].name()).expect("the order holds names of the graph");
         let parents = || self.graph.parents(node).filter_map(|parent| states.lookup.get(self.graph.name(parent)));
         let parents_done = parents().all(|parent| states.tasks[parent].done);
@@ -151,7 +153,7 @@ impl<'a> PipelineState<'a> {
         states.tasks[index].done |= skip.is_some();
     }
 
-    fn classify_finally(&mut self, index: usize, states: &mut States) {
+    pub(crate) fn classify_finally(&mut self, index: usize, states: &mut States) {
         if states.tasks[index].outcome.scheduled || !states.tasks_done {
             return;
         }

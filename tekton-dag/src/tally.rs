@@ -1,6 +1,8 @@
 //! What a pipeline run comes to: counts, condition, skipped tasks, child references, states of tasks.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use k8s_openapi::Resource;
@@ -8,12 +10,14 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use tekton_contract::var::Table;
 use tekton_types::condition::{self, Condition};
 use tekton_types::reason::{pipelinerun as reason, taskrun as task_reason};
+use tekton_types::refs;
+use tekton_types::substitute::Substitute;
 use tekton_types::v1::{
-    ChildStatusReference, Param, PipelineRun, PipelineTask, SkippedTask, TaskRun, pipelinerun_spec_status,
+    ChildStatusReference, Param, PipelineRun, PipelineTask, SkippedTask, TaskRun, WhenExpression,
+    pipelinerun_spec_status,
 };
 use tekton_types::v1beta1::CustomRun;
 
-use crate::apply;
 use crate::child::ResolvedTask;
 use crate::deadline::Deadlines;
 use crate::graph::quote;
@@ -131,7 +135,7 @@ fn finished(counts: &Counts, state: &PipelineState<'_>, spec_status: &str, name:
         counts.cancelled, counts.skipped
     );
     if counts.validation_failed > 0 {
-        message.push_str(&format!(", Failed Validation: {}", counts.validation_failed));
+        write!(message, ", Failed Validation: {}", counts.validation_failed).expect("writing to a string cannot fail");
         message.push_str(&validation_message(&state.validation_failed));
     }
     let graceful = matches!(
@@ -195,28 +199,32 @@ pub fn skipped_tasks(state: &PipelineState<'_>, states: &States) -> Vec<SkippedT
 
 /// The runs of all tasks, as the status of the run lists them. Guards are shown with results replaced.
 pub fn child_references(state: &PipelineState<'_>, states: &States) -> Vec<ChildStatusReference> {
-    let mut tasks = state.tasks.clone();
     let mut references = Vec::new();
     let mut table = Table::new();
-    for index in 0..tasks.len() {
-        if states.tasks[index].done {
-            let target = tasks[index].pipeline_task.clone();
-            if let Ok(resolved) = results::resolve(&mut tasks, &states.lookup, &target)
-                && !resolved.is_empty()
+    for (task, resolved) in states.tasks.iter().zip(&state.tasks) {
+        let pipeline_task = &resolved.pipeline_task;
+        if task.done {
+            let used = refs::result_refs(pipeline_task);
+            if !used.is_empty()
+                && let Ok(values) = results::values(&state.tasks, &states.lookup, &used)
             {
-                table.extend(results::table(&resolved));
+                table.extend(results::table(&values));
             }
         }
-        if !table.is_empty() && tasks[index].has_runs() {
-            apply::results(tasks[index].pipeline_task.to_mut(), &table);
+        let mut shown = Shown {
+            task: pipeline_task,
+            when: pipeline_task.when.clone(),
+            display_name: table.apply(&pipeline_task.display_name),
+        };
+        if !table.is_empty() {
+            shown.when.substitute(&table);
         }
-        let task = &tasks[index];
-        if !task.pipeline_runs.is_empty() {
-            references.extend(task.pipeline_runs.iter().map(|run| reference(task, *run, &run.spec.params)));
-        } else if !task.task_runs.is_empty() {
-            references.extend(task.task_runs.iter().map(|run| reference(task, *run, &run.spec.params)));
+        if !resolved.pipeline_runs.is_empty() {
+            references.extend(resolved.pipeline_runs.iter().map(|run| shown.reference(*run, &run.spec.params)));
+        } else if !resolved.task_runs.is_empty() {
+            references.extend(resolved.task_runs.iter().map(|run| shown.reference(*run, &run.spec.params)));
         } else {
-            references.extend(task.custom_runs.iter().map(|run| reference(task, *run, &run.spec.params)));
+            references.extend(resolved.custom_runs.iter().map(|run| shown.reference(*run, &run.spec.params)));
         }
     }
     references
@@ -260,40 +268,49 @@ impl Child for PipelineRun {
     }
 }
 
-fn reference<C: Child>(task: &ResolvedTask<'_>, run: &C, params: &[Param]) -> ChildStatusReference {
-    ChildStatusReference {
-        api_version: C::API_VERSION.to_owned(),
-        kind: C::KIND.to_owned(),
-        name: run.name().to_owned(),
-        display_name: display_name(&task.pipeline_task, params),
-        pipeline_task_name: task.name().to_owned(),
-        when_expressions: task.pipeline_task.when.clone(),
-    }
+/// A task as its references show it.
+struct Shown<'t> {
+    task: &'t PipelineTask,
+    when: Vec<WhenExpression>,
+    display_name: Cow<'t, str>,
 }
 
-/// The display name of one run of a task: that of the include entries that its params agree with, else the task's.
-pub fn display_name(task: &PipelineTask, params: &[Param]) -> String {
-    let includes = task.matrix.as_ref().map(|matrix| matrix.include.as_slice()).unwrap_or_default();
-    if task.display_name.is_empty() && includes.is_empty() {
-        return String::new();
+impl Shown<'_> {
+    fn reference<C: Child>(&self, run: &C, params: &[Param]) -> ChildStatusReference {
+        ChildStatusReference {
+            api_version: C::API_VERSION.to_owned(),
+            kind: C::KIND.to_owned(),
+            name: run.name().to_owned(),
+            display_name: self.display_name_with(params),
+            pipeline_task_name: self.task.name.clone(),
+            when_expressions: self.when.clone(),
+        }
     }
-    let mut table = Table::new();
-    for (name, text) in params.iter().filter_map(|param| Some((&param.name, param.value.as_string()?))) {
-        table.set(format!("params.{name}"), text);
+
+    /// The display name of one run: that of the include entries that its params agree with, else the task's.
+    fn display_name_with(&self, params: &[Param]) -> String {
+        let includes = self.task.matrix.as_ref().map(|matrix| matrix.include.as_slice()).unwrap_or_default();
+        if self.display_name.is_empty() && includes.is_empty() {
+            return String::new();
+        }
+        let mut table = Table::new();
+        for (name, text) in params.iter().filter_map(|param| Some((&param.name, param.value.as_string()?))) {
+            table.set(format!("params.{name}"), text);
+        }
+        let agrees = |param: &Param| {
+            table
+                .string(&format!("params.{}", param.name))
+                .is_some_and(|value| param.value.as_string().is_none_or(|expected| expected == value))
+        };
+        let names: Vec<_> = includes
+            .iter()
+            .filter(|entry| !entry.name.is_empty() && entry.params.iter().all(agrees))
+            .map(|entry| table.apply(&entry.name))
+            .collect();
+        let joined = names.join(" ");
+        let joined = joined.trim();
+        if joined.is_empty() { table.apply(&self.display_name).into_owned() } else { joined.to_owned() }
     }
-    let agrees = |param: &Param| {
-        table
-            .string(&format!("params.{}", param.name))
-            .is_some_and(|value| param.value.as_string().is_none_or(|expected| expected == value))
-    };
-    let names: Vec<_> = includes
-        .iter()
-        .filter(|entry| !entry.name.is_empty() && entry.params.iter().all(agrees))
-        .map(|entry| table.apply(&entry.name))
-        .collect();
-    let joined = names.join(" ");
-    let joined = joined.trim();
-    if joined.is_empty() { table.apply(&task.display_name).into_owned() } else { joined.to_owned() }
 }
 
 /// The variables that finally tasks may use: `tasks.<task>.status`, `tasks.<task>.reason` and `tasks.status`.
