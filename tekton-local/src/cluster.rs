@@ -51,6 +51,13 @@ impl LocalCluster {
         kube::Client::new(ApiService::new(Arc::clone(&self.api)), "default")
     }
 
+    /// Serves the cluster over HTTPS with a bearer token, on a loopback address; port 0 takes a free one.
+    ///
+    /// Errors: the address is not loopback or cannot be bound.
+    pub async fn serve(&self, address: std::net::SocketAddr) -> std::io::Result<crate::Serving> {
+        crate::server::serve(Arc::clone(&self.api), address).await
+    }
+
     /// The API server.
     pub fn api(&self) -> &Arc<Api> {
         &self.api

@@ -30,11 +30,13 @@ mod kinds;
 pub mod patch;
 pub mod resources;
 pub mod runtime;
+mod server;
 mod service;
 pub mod store;
 mod tekton;
 
 pub use cluster::{LocalCluster, Options};
+pub use server::Serving;
 pub use service::ApiService;
 pub use tekton::TektonAdmission;
 pub use {http, k8s_openapi, kube};

@@ -132,6 +132,17 @@ impl Api {
         self.certificate.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
+    /// Sets the certificate that pods get, and puts it into every namespace.
+    pub(crate) fn set_certificate(&self, certificate: String) {
+        self.certificate.write().unwrap_or_else(std::sync::PoisonError::into_inner).clone_from(&certificate);
+        for object in self.store.list("/configmaps", None).1 {
+            if object.meta("name") == "kube-root-ca.crt" {
+                let key = Key { resource: "/configmaps".into(), namespace: object.meta("namespace").to_owned(), name: "kube-root-ca.crt".to_owned() };
+                crate::gc::rewrite(self, &key, |value| value["data"]["ca.crt"] = certificate.clone().into());
+            }
+        }
+    }
+
     fn waiting(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
         self.waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
@@ -189,4 +200,9 @@ pub(crate) fn stamp(time: jiff::Timestamp) -> String {
 /// The answer to a request whose body cannot be read.
 pub(crate) fn unreadable(error: &dyn std::fmt::Display) -> Response<Body> {
     route::refuse(ApiError::bad_request(format!("the body of the request cannot be read: {error}")))
+}
+
+/// The answer to a request without the token.
+pub(crate) fn unauthorized() -> Response<Body> {
+    route::refuse(ApiError::unauthorized())
 }

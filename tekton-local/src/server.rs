@@ -1,0 +1,160 @@
+//! The front over HTTP: TLS and a bearer token on a loopback address.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use http::{Request, Response};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio_rustls::rustls::{self, ServerConfig};
+
+use crate::api::{Api, Body};
+
+/// A cluster that is served over HTTP. It is served until this is dropped.
+#[derive(Debug)]
+pub struct Serving {
+    /// The address of the server: `https://127.0.0.1:PORT`.
+    pub url: String,
+    /// A kubeconfig with which kubectl reaches the server: the certificate and the token are in it.
+    pub kubeconfig: String,
+    accepting: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+/// The certificates of a server: the authority's in PEM, and what rustls needs.
+struct Identity {
+    authority: String,
+    config: ServerConfig,
+}
+
+fn identity() -> Result<Identity, Box<dyn std::error::Error + Send + Sync>> {
+    let mut authority = rcgen::CertificateParams::new(Vec::new())?;
+    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    authority.distinguished_name.push(rcgen::DnType::CommonName, "tekton-local");
+    authority.key_usages = vec![rcgen::KeyUsagePurpose::KeyCertSign, rcgen::KeyUsagePurpose::CrlSign, rcgen::KeyUsagePurpose::DigitalSignature];
+    let authority_key = rcgen::KeyPair::generate()?;
+    let authority_cert = authority.self_signed(&authority_key)?;
+    let issuer = rcgen::Issuer::new(authority, authority_key);
+
+    let names = ["localhost", "127.0.0.1", "::1", "kubernetes", "kubernetes.default", "kubernetes.default.svc"].map(str::to_owned);
+    let mut server = rcgen::CertificateParams::new(names.to_vec())?;
+    server.distinguished_name.push(rcgen::DnType::CommonName, "kube-apiserver");
+    server.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth];
+    server.use_authority_key_identifier_extension = true;
+    let server_key = rcgen::KeyPair::generate()?;
+    let server_cert = server.signed_by(&server_key, &issuer)?;
+
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(server_key.serialize_der()));
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(vec![server_cert.der().clone()], key)?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(Identity { authority: authority_cert.pem(), config })
+}
+
+/// A token that nobody guesses: 32 random bytes in hexadecimal, from the system's source by way of a fresh key.
+fn token() -> Result<String, rcgen::Error> {
+    use std::fmt::Write as _;
+    let key = rcgen::KeyPair::generate()?.serialize_der();
+    let mut token = String::new();
+    // The private scalar is the middle of the PKCS#8 encoding of a P-256 key.
+    for byte in &key[36..68] {
+        // Writing to a string cannot fail.
+        let _ = write!(token, "{byte:02x}");
+    }
+    Ok(token)
+}
+
+/// Serves `api` on a loopback address.
+///
+/// Errors: the address is not loopback or cannot be bound, or no certificate can be made.
+pub(crate) async fn serve(api: Arc<Api>, address: SocketAddr) -> io::Result<Serving> {
+    if !address.ip().is_loopback() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the local cluster is served on loopback addresses only"));
+    }
+    let identity = identity().map_err(io::Error::other)?;
+    let token = token().map_err(io::Error::other)?;
+    let listener = TcpListener::bind(address).await?;
+    let url = format!("https://{}", listener.local_addr()?);
+    let kubeconfig = kubeconfig(&url, &identity.authority, &token);
+    api.set_certificate(identity.authority);
+    let acceptor = TlsAcceptor::from(Arc::new(identity.config));
+    let accepting = tokio::spawn(accept(listener, acceptor, api, Arc::from(format!("Bearer {token}"))));
+    Ok(Serving { url, kubeconfig, accepting })
+}
+
+async fn accept(listener: TcpListener, acceptor: TlsAcceptor, api: Arc<Api>, secret: Arc<str>) {
+    let mut closing = api.closing();
+    let mut connections = JoinSet::new();
+    loop {
+        let stream = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                // Out of descriptors or a client that left already: neither ends the server.
+                Err(_) => {
+                    tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+                    continue;
+                }
+            },
+            Some(_) = connections.join_next() => continue,
+            _ = closing.changed() => return,
+        };
+        let (acceptor, api, secret) = (acceptor.clone(), Arc::clone(&api), Arc::clone(&secret));
+        connections.spawn(async move {
+            // Small answers go out at once; without this option they only go slower.
+            let _ = stream.set_nodelay(true);
+            let Ok(stream) = acceptor.accept(stream).await else { return };
+            let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+                let (api, secret) = (Arc::clone(&api), Arc::clone(&secret));
+                async move { Ok::<_, Infallible>(answer(&api, &secret, request).await) }
+            });
+            // A connection that breaks concerns its client only.
+            let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}
+
+async fn answer(api: &Arc<Api>, secret: &str, request: Request<Incoming>) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let given = parts.headers.get(http::header::AUTHORIZATION).map_or(&b""[..], http::HeaderValue::as_bytes);
+    if !same(given, secret.as_bytes()) {
+        return crate::api::unauthorized();
+    }
+    match body.collect().await {
+        Ok(body) => api.handle(&parts, body.to_bytes()).await,
+        Err(error) => crate::api::unreadable(&error),
+    }
+}
+
+/// Compares in a time that does not depend on where the difference is.
+fn same(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
+}
+
+fn kubeconfig(url: &str, authority: &str, token: &str) -> String {
+    use base64::Engine as _;
+    let certificate = base64::engine::general_purpose::STANDARD.encode(authority);
+    let config = json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "tekton-local",
+        "clusters": [{"name": "tekton-local", "cluster": {"server": url, "certificate-authority-data": certificate}}],
+        "users": [{"name": "tekton-local", "user": {"token": token}}],
+        "contexts": [{"name": "tekton-local", "context": {"cluster": "tekton-local", "user": "tekton-local", "namespace": "default"}}],
+    });
+    format!("{config:#}\n")
+}
