@@ -45,12 +45,17 @@ fn identity() -> Result<Identity, Box<dyn std::error::Error + Send + Sync>> {
     let mut authority = rcgen::CertificateParams::new(Vec::new())?;
     authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     authority.distinguished_name.push(rcgen::DnType::CommonName, "tekton-local");
-    authority.key_usages = vec![rcgen::KeyUsagePurpose::KeyCertSign, rcgen::KeyUsagePurpose::CrlSign, rcgen::KeyUsagePurpose::DigitalSignature];
+    authority.key_usages = vec![
+        rcgen::KeyUsagePurpose::KeyCertSign,
+        rcgen::KeyUsagePurpose::CrlSign,
+        rcgen::KeyUsagePurpose::DigitalSignature,
+    ];
     let authority_key = rcgen::KeyPair::generate()?;
     let authority_cert = authority.self_signed(&authority_key)?;
     let issuer = rcgen::Issuer::new(authority, authority_key);
 
-    let names = ["localhost", "127.0.0.1", "::1", "kubernetes", "kubernetes.default", "kubernetes.default.svc"].map(str::to_owned);
+    let names = ["localhost", "127.0.0.1", "::1", "kubernetes", "kubernetes.default", "kubernetes.default.svc"]
+        .map(str::to_owned);
     let mut server = rcgen::CertificateParams::new(names.to_vec())?;
     server.distinguished_name.push(rcgen::DnType::CommonName, "kube-apiserver");
     server.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth];
@@ -86,7 +91,10 @@ fn token() -> Result<String, rcgen::Error> {
 /// Errors: the address is not loopback or cannot be bound, or no certificate can be made.
 pub(crate) async fn serve(api: Arc<Api>, address: SocketAddr) -> io::Result<Serving> {
     if !address.ip().is_loopback() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the local cluster is served on loopback addresses only"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "the local cluster is served on loopback addresses only",
+        ));
     }
     let identity = identity().map_err(io::Error::other)?;
     let token = token().map_err(io::Error::other)?;

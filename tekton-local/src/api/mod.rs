@@ -8,7 +8,7 @@ pub mod error;
 mod fields;
 mod get;
 pub mod logs;
-mod meta;
+pub(crate) mod meta;
 pub mod names;
 mod negotiate;
 mod openapi;
@@ -137,7 +137,11 @@ impl Api {
         self.certificate.write().unwrap_or_else(std::sync::PoisonError::into_inner).clone_from(&certificate);
         for object in self.store.list("/configmaps", None).1 {
             if object.meta("name") == "kube-root-ca.crt" {
-                let key = Key { resource: "/configmaps".into(), namespace: object.meta("namespace").to_owned(), name: "kube-root-ca.crt".to_owned() };
+                let key = Key {
+                    resource: "/configmaps".into(),
+                    namespace: object.meta("namespace").to_owned(),
+                    name: "kube-root-ca.crt".to_owned(),
+                };
                 crate::gc::rewrite(self, &key, |value| value["data"]["ca.crt"] = certificate.clone().into());
             }
         }

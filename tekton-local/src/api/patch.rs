@@ -57,7 +57,7 @@ impl Api {
             let own_version =
                 new["metadata"]["resourceVersion"].as_str().is_some_and(|rv| rv != old.meta("resourceVersion"))
                     || (!applies && names_version(kind, &body));
-            check_identity(target, name, &live, &new)?;
+            check_identity(target, name, &new)?;
             super::create::check_type(target, &mut new)?;
             let warnings = decode(request, target, &mut new)?;
             match self.change(&change, &old, new).await {
@@ -140,7 +140,12 @@ fn patched(target: &Target, kind: &str, live: &Value, body: &Value) -> Result<Va
     let mut new = live.clone();
     match kind {
         JSON => json::apply(&mut new, body).map_err(|_| {
-            ApiError::denied(422, "Invalid", "the server rejected our request due to an error in our request")
+            ApiError::with_details(
+                422,
+                "Invalid",
+                "the server rejected our request due to an error in our request",
+                serde_json::json!({}),
+            )
         })?,
         STRATEGIC => strategic::merge(&mut new, body).map_err(|text| {
             let _ = target;
@@ -156,7 +161,7 @@ fn names_version(kind: &str, body: &Value) -> bool {
     kind != JSON && body["metadata"]["resourceVersion"].is_string()
 }
 
-fn check_identity(target: &Target, name: &str, live: &Value, new: &Value) -> Result<(), ApiError> {
+fn check_identity(target: &Target, name: &str, new: &Value) -> Result<(), ApiError> {
     let given = new["metadata"]["name"].as_str().unwrap_or_default();
     if given != name {
         return Err(ApiError::bad_request(format!(
@@ -168,13 +173,6 @@ fn check_identity(target: &Target, name: &str, live: &Value, new: &Value) -> Res
         return Err(ApiError::bad_request(
             "the namespace of the provided object does not match the namespace sent on the request",
         ));
-    }
-    if new["metadata"]["uid"] != live["metadata"]["uid"] && new["metadata"]["uid"].is_string() {
-        let uid = &new["metadata"]["uid"];
-        let had = live["metadata"]["uid"].as_str().unwrap_or_default();
-        let given = uid.as_str().unwrap_or_default();
-        let detail = format!("Precondition failed: UID in precondition: {given}, UID in object meta: {had}");
-        return Err(ApiError::conflict(&target.resource.group, &target.resource.plural, name, &detail));
     }
     Ok(())
 }

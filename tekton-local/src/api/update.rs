@@ -58,7 +58,7 @@ impl Api {
         let given = body["metadata"]["name"].as_str().unwrap_or_default();
         if given.is_empty() && subresource.is_empty() {
             return Err(ApiError::bad_request(format!(
-                "name must be provided: the name of the object ({given}) does not match the name on the URL ({name})"
+                "the name of the object ({name} based on URL) was undeterminable: name must be provided"
             )));
         }
         if !given.is_empty() && given != name {
@@ -94,7 +94,12 @@ impl Api {
                     message: "Invalid value: 0x0: must be specified for an update".to_owned(),
                     field: "metadata.resourceVersion".to_owned(),
                 };
-                return Err(ApiError::invalid(&target.resource.group, &target.resource.kind, name, &[cause]));
+                return Err(ApiError::invalid(
+                    &target.resource.group,
+                    if target.resource.custom { &target.resource.kind } else { &target.resource.plural },
+                    name,
+                    &[cause],
+                ));
             }
             check_uid(target, name, &body, &old)?;
             match self.change(&change, &old, body.clone()).await {
@@ -121,10 +126,12 @@ impl Api {
         if !sent.is_empty() && sent != old.meta("resourceVersion") {
             return Err(Refused::Error(ApiError::modified(resource, name)));
         }
-        keep_identity(&before, &mut new);
-        if let Some(causes) = kinds::update_forbidden(target, &before, &new, subresource) {
-            return Err(ApiError::invalid(&resource.group, &resource.kind, name, &causes).into());
+        let uid = new["metadata"]["uid"].clone();
+        if uid.as_str().is_some_and(|uid| !uid.is_empty() && uid != old.meta("uid")) {
+            let cause = Cause::invalid("metadata.uid", &uid, "field is immutable");
+            return Err(ApiError::invalid(&resource.group, &resource.kind, name, &[cause.clone(), cause]).into());
         }
+        keep_identity(&before, &mut new);
         confine(target, subresource, &before, &mut new);
         kinds::default(target, &mut new);
         kinds::admission(self, target, &mut new, Some(&before))?;
@@ -140,6 +147,9 @@ impl Api {
             if hook.wants(&resource.group, &resource.kind) {
                 hook.admit(&review, &mut new).await?;
             }
+        }
+        if let Some(causes) = kinds::update_forbidden(target, &before, &new, subresource) {
+            return Err(ApiError::invalid(&resource.group, &resource.kind, name, &causes).into());
         }
         bump_generation(target, subresource, &before, &mut new);
         let mut causes: Vec<Cause> = meta::validate(resource, &new);

@@ -13,6 +13,11 @@ fn set(object: &mut Value, field: &str, value: Value) {
     }
 }
 
+/// The items of a list, to be changed; nothing when there is no list.
+fn items<'a>(object: &'a mut Value, field: &str) -> impl Iterator<Item = &'a mut Value> {
+    object.get_mut(field).and_then(Value::as_array_mut).into_iter().flatten()
+}
+
 /// Makes sure that a field is an object.
 fn object_at<'a>(object: &'a mut Value, field: &str) -> &'a mut Value {
     if !object[field].is_object() {
@@ -65,7 +70,7 @@ fn service(object: &mut Value) {
     let spec = object_at(object, "spec");
     set(spec, "type", "ClusterIP".into());
     set(spec, "sessionAffinity", "None".into());
-    for port in spec["ports"].as_array_mut().into_iter().flatten() {
+    for port in items(&mut *spec, "ports") {
         set(port, "protocol", "TCP".into());
         let own = port["port"].clone();
         set(port, "targetPort", own);
@@ -101,7 +106,7 @@ fn workload(kind: &str, object: &mut Value) {
             set(spec, "podManagementPolicy", "OrderedReady".into());
             set(spec, "updateStrategy", json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 0}}));
             set(spec, "persistentVolumeClaimRetentionPolicy", json!({"whenDeleted": "Retain", "whenScaled": "Retain"}));
-            for claim in spec["volumeClaimTemplates"].as_array_mut().into_iter().flatten() {
+            for claim in items(&mut *spec, "volumeClaimTemplates") {
                 set(claim, "apiVersion", "v1".into());
                 set(claim, "kind", "PersistentVolumeClaim".into());
                 set(object_at(claim, "spec"), "volumeMode", "Filesystem".into());
@@ -167,11 +172,11 @@ fn pod_spec(spec: &mut Value, running: bool) {
     set(spec, "securityContext", json!({}));
     set(spec, "schedulerName", "default-scheduler".into());
     for list in ["initContainers", "containers"] {
-        for container in spec[list].as_array_mut().into_iter().flatten() {
+        for container in items(&mut *spec, list) {
             self::container(container, host_network);
         }
     }
-    for volume in spec["volumes"].as_array_mut().into_iter().flatten() {
+    for volume in items(&mut *spec, "volumes") {
         self::volume(volume);
     }
     if let Some(name) = spec["serviceAccountName"].as_str().filter(|n| !n.is_empty()).map(str::to_owned) {
@@ -215,16 +220,16 @@ fn container(container: &mut Value, host_network: bool) {
             set(requests, &name, value);
         }
     }
-    for port in container["ports"].as_array_mut().into_iter().flatten() {
+    for port in items(&mut *container, "ports") {
         set(port, "protocol", "TCP".into());
         if host_network {
             let own = port["containerPort"].clone();
             set(port, "hostPort", own);
         }
     }
-    for env in container["env"].as_array_mut().into_iter().flatten() {
-        if env["valueFrom"]["fieldRef"].is_object() {
-            set(&mut env["valueFrom"]["fieldRef"], "apiVersion", "v1".into());
+    for env in items(&mut *container, "env") {
+        if let Some(reference) = env.pointer_mut("/valueFrom/fieldRef") {
+            set(reference, "apiVersion", "v1".into());
         }
     }
     for probe in ["livenessProbe", "readinessProbe", "startupProbe"] {
@@ -233,8 +238,8 @@ fn container(container: &mut Value, host_network: bool) {
         }
     }
     for hook in ["postStart", "preStop"] {
-        if container["lifecycle"][hook]["httpGet"].is_object() {
-            http_get(&mut container["lifecycle"][hook]["httpGet"]);
+        if let Some(action) = container.pointer_mut(&format!("/lifecycle/{hook}/httpGet")) {
+            http_get(action);
         }
     }
 }
@@ -274,14 +279,17 @@ fn volume(volume: &mut Value) {
     if volume["hostPath"].is_object() {
         set(&mut volume["hostPath"], "type", "".into());
     }
-    downward_items(&mut volume["downwardAPI"]);
-    for source in volume["projected"]["sources"].as_array_mut().into_iter().flatten() {
+    if let Some(source) = volume.get_mut("downwardAPI") {
+        downward_items(source);
+    }
+    for source in volume.get_mut("projected").into_iter().flat_map(|projected| items(projected, "sources")) {
         if source["serviceAccountToken"].is_object() {
             set(&mut source["serviceAccountToken"], "expirationSeconds", 3600.into());
         }
-        downward_items(&mut source["downwardAPI"]);
+        if let Some(source) = source.get_mut("downwardAPI") {
+            downward_items(source);
+        }
     }
-    clear_null(volume, "downwardAPI");
     if let Some(spec) = volume.pointer_mut("/ephemeral/volumeClaimTemplate/spec") {
         set(spec, "volumeMode", "Filesystem".into());
     }
@@ -291,19 +299,10 @@ fn downward_items(source: &mut Value) {
     if !source.is_object() {
         return;
     }
-    for item in source["items"].as_array_mut().into_iter().flatten() {
+    for item in items(&mut *source, "items") {
         if item["fieldRef"].is_object() {
             set(&mut item["fieldRef"], "apiVersion", "v1".into());
         }
-    }
-}
-
-/// Indexing for writing makes absent fields null; this takes one away again.
-fn clear_null(object: &mut Value, field: &str) {
-    if let Some(fields) = object.as_object_mut()
-        && fields.get(field).is_some_and(Value::is_null)
-    {
-        fields.remove(field);
     }
 }
 

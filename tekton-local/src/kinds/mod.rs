@@ -3,12 +3,15 @@
 pub(crate) mod columns;
 mod crd;
 mod defaults;
+mod pod;
 mod podcells;
 mod prune;
+mod quantity;
 mod rules;
 pub(crate) mod schema;
 mod secret;
 mod serviceaccount;
+mod structural;
 mod validate;
 
 use serde_json::Value;
@@ -25,6 +28,9 @@ pub(crate) use validate::{update_forbidden, validate};
 
 /// Fills in what the kind leaves to the server.
 pub(crate) fn default(target: &Target, object: &mut Value) {
+    if let (true, Some(schema)) = (target.resource.custom, &target.declared().schema) {
+        structural::default(object, schema);
+    }
     defaults::apply(target, object);
 }
 

@@ -1,26 +1,171 @@
-//! Drops what a kind does not have: nulls, and empty values that Go's encoder leaves out.
+//! Reads an object as its kind's type would: unknown fields and empty values go, quantities become canonical.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+use super::{quantity, schema, structural};
 use crate::api::{ApiError, Target};
 
+/// Strings that are pointers in Go, so that an empty one stays.
+const POINTER_STRINGS: &[&str] = &["storageClassName", "type", "service", "ip", "leaseTransitions", "holderIdentity"];
+/// Booleans that are no pointers in Go, so that a false one goes.
+const PLAIN_BOOLS: &[&str] = &[
+    "hostNetwork",
+    "hostPID",
+    "hostIPC",
+    "stdin",
+    "stdinOnce",
+    "tty",
+    "readOnly",
+    "publishNotReadyAddresses",
+    "unschedulable",
+    "paused",
+];
+/// Numbers that are no pointers in Go, so that a zero goes.
+const PLAIN_NUMBERS: &[&str] =
+    &["hostPort", "initialDelaySeconds", "minReadySeconds", "signal", "observedGeneration", "generation", "count"];
+
 /// Drops nulls and unknown fields; answers a text for each unknown field.
+///
+/// Errors: a field has a value of another type.
 pub(crate) fn prune(target: &Target, object: &mut Value) -> Result<Vec<String>, ApiError> {
-    if !target.resource.custom {
+    let mut unknown = Vec::new();
+    let kind = target.resource.kind.as_str();
+    let wrong = |text: String| {
+        ApiError::bad_request(format!("{kind} in version \"{}\" cannot be handled as a {kind}: {text}", target.version))
+    };
+    if target.resource.custom {
+        if let Some(schema) = &target.declared().schema {
+            structural::prune(object, schema, "", &mut unknown);
+        }
+        if let (Some(meta), Some(schema)) = (object.get_mut("metadata"), schema::named("ObjectMeta")) {
+            decode(meta, schema, "metadata", "ObjectMeta", &mut unknown).map_err(wrong)?;
+        }
+    } else if target.resource.group == "events.k8s.io" {
+        drop_nulls(object);
+    } else if let Some(schema) = schema::definition(kind) {
+        decode(object, schema, "", kind, &mut unknown).map_err(wrong)?;
+    } else {
         drop_nulls(object);
     }
-    Ok(Vec::new())
+    Ok(unknown.into_iter().map(|path| format!("unknown field \"{path}\"")).collect())
 }
 
 fn drop_nulls(value: &mut Value) {
     match value {
         Value::Object(fields) => {
             fields.retain(|_, field| !field.is_null());
-            for field in fields.values_mut() {
-                drop_nulls(field);
-            }
+            fields.values_mut().for_each(drop_nulls);
         }
         Value::Array(items) => items.iter_mut().for_each(drop_nulls),
         _ => {}
     }
+}
+
+fn go_kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+fn mismatch(value: &Value, owner: &str, path: &str, wanted: &str) -> String {
+    format!("json: cannot unmarshal {} into Go struct field {owner}.{path} of type {wanted}", go_kind(value))
+}
+
+fn decode(
+    value: &mut Value,
+    schema: &'static Value,
+    path: &str,
+    owner: &str,
+    unknown: &mut Vec<String>,
+) -> Result<(), String> {
+    let (name, schema) = schema::resolve(schema);
+    match name {
+        Some("Quantity") => {
+            if let Some(canonical) = quantity::canonical(value) {
+                *value = canonical.into();
+                return Ok(());
+            }
+            return Err("quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
+                .to_owned());
+        }
+        Some("IntOrString" | "JSON" | "RawExtension" | "FieldsV1") => return Ok(()),
+        _ => {}
+    }
+    let owner = name.unwrap_or(owner);
+    let wanted = schema["type"].as_str().unwrap_or_default();
+    match (wanted, &mut *value) {
+        ("object", Value::Object(fields)) => decode_fields(fields, schema, path, owner, unknown),
+        ("array", Value::Array(items)) => {
+            let Some(inner) = schema.get("items") else { return Ok(()) };
+            for (i, item) in items.iter_mut().enumerate() {
+                decode(item, inner, &format!("{path}[{i}]"), owner, unknown)?;
+            }
+            Ok(())
+        }
+        ("object", other) => Err(mismatch(other, owner, path, &format!("v1.{owner}"))),
+        ("array", other) => Err(mismatch(other, owner, path, "[]string")),
+        ("string", Value::String(_)) | ("boolean", Value::Bool(_)) | ("integer" | "number", Value::Number(_)) => Ok(()),
+        ("string", other) => Err(mismatch(other, owner, path, "string")),
+        ("boolean", other) => Err(mismatch(other, owner, path, "bool")),
+        ("integer", other) => {
+            Err(mismatch(other, owner, path, if schema["format"] == "int64" { "int64" } else { "int32" }))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn decode_fields(
+    fields: &mut Map<String, Value>,
+    schema: &'static Value,
+    path: &str,
+    owner: &str,
+    unknown: &mut Vec<String>,
+) -> Result<(), String> {
+    let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+    if let Some(inner) = schema.get("additionalProperties").filter(|a| a.is_object()) {
+        for (name, field) in fields.iter_mut() {
+            if field.is_null() {
+                // A null in a map of texts is an empty text, as Go reads it.
+                *field = if inner["type"] == "string" { "".into() } else { Value::Null };
+                continue;
+            }
+            decode(field, inner, &below(name), owner, unknown)?;
+        }
+        return Ok(());
+    }
+    let Some(properties) = schema["properties"].as_object() else { return Ok(()) };
+    let required = |name: &str| schema["required"].as_array().is_some_and(|list| list.iter().any(|r| r == name));
+    let names: Vec<String> = fields.keys().cloned().collect();
+    for name in names {
+        let Some(inner) = properties.get(&name) else {
+            unknown.push(below(&name));
+            fields.remove(&name);
+            continue;
+        };
+        let Some(field) = fields.get_mut(&name) else { continue };
+        if field.is_null() {
+            if !(required(&name) && inner["format"] == "date-time") {
+                fields.remove(&name);
+            }
+            continue;
+        }
+        decode(field, inner, &below(&name), owner, unknown)?;
+        let gone = match &*field {
+            Value::String(text) => text.is_empty() && !required(&name) && !POINTER_STRINGS.contains(&name.as_str()),
+            Value::Array(items) => items.is_empty() && !required(&name),
+            Value::Object(map) => map.is_empty() && !required(&name) && inner.get("additionalProperties").is_some(),
+            Value::Bool(false) => !required(&name) && PLAIN_BOOLS.contains(&name.as_str()),
+            Value::Number(n) => n.as_i64() == Some(0) && !required(&name) && PLAIN_NUMBERS.contains(&name.as_str()),
+            _ => false,
+        };
+        if gone {
+            fields.remove(&name);
+        }
+    }
+    Ok(())
 }

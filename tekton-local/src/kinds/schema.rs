@@ -84,6 +84,27 @@ pub(crate) fn definition(kind: &str) -> Option<&'static Value> {
     SCHEMAS.definitions.get(name)
 }
 
+/// The definition whose name ends in `.name`.
+pub(crate) fn named(name: &str) -> Option<&'static Value> {
+    static META: LazyLock<Option<&'static Value>> = LazyLock::new(|| {
+        SCHEMAS.definitions.iter().find(|(n, _)| n.ends_with(".ObjectMeta")).map(|(_, schema)| schema)
+    });
+    match name {
+        "ObjectMeta" => *META,
+        _ => SCHEMAS.definitions.iter().find(|(n, _)| n.rsplit('.').next() == Some(name)).map(|(_, schema)| schema),
+    }
+}
+
+/// What a schema refers to, with the last part of its name; the schema itself when it is no reference.
+pub(crate) fn resolve(schema: &'static Value) -> (Option<&'static str>, &'static Value) {
+    let reference = schema["$ref"].as_str().or_else(|| schema["allOf"][0]["$ref"].as_str());
+    let Some(full) = reference.and_then(|r| r.rsplit('/').next()) else { return (None, schema) };
+    match SCHEMAS.definitions.get(full) {
+        Some(found) => (full.rsplit('.').next(), found),
+        None => (None, schema),
+    }
+}
+
 /// The schema of a kind for an OpenAPI document whose definitions are under `prefix`; adds what it refers to.
 pub(crate) fn of(kind: &str, prefix: &str, into: &mut Map<String, Value>) -> Value {
     match definition(kind) {

@@ -69,14 +69,14 @@ fn mount_token(pod: &mut Value) {
     let volume = existing.unwrap_or_else(|| names::generate("kube-api-access-"));
     let mut mounted = false;
     for list in ["initContainers", "containers"] {
-        for container in pod["spec"][list].as_array_mut().into_iter().flatten() {
+        for container in pod["spec"].get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
             let taken = container["volumeMounts"].as_array().into_iter().flatten().any(|m| m["mountPath"] == MOUNT);
             if taken {
                 continue;
             }
             mounted = true;
             let mount = json!({"name": volume, "readOnly": true, "mountPath": MOUNT});
-            match container["volumeMounts"].as_array_mut() {
+            match container.get_mut("volumeMounts").and_then(Value::as_array_mut) {
                 Some(mounts) => mounts.push(mount),
                 None => container["volumeMounts"] = json!([mount]),
             }
@@ -90,7 +90,7 @@ fn mount_token(pod: &mut Value) {
         {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
         {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}]}},
     ], "defaultMode": 420}});
-    match pod["spec"]["volumes"].as_array_mut() {
+    match pod["spec"].get_mut("volumes").and_then(Value::as_array_mut) {
         Some(volumes) => volumes.push(projected),
         None => pod["spec"]["volumes"] = json!([projected]),
     }
