@@ -96,9 +96,9 @@ impl fmt::Display for GoDuration {
         }
         f.write_str(sign)?;
         match nanos {
-            ..MICROSECOND => write!(f, "{nanos}ns"),
-            ..MILLISECOND => write_fraction(f, nanos, MICROSECOND, "µs"),
-            ..SECOND => write_fraction(f, nanos, MILLISECOND, "ms"),
+            0..MICROSECOND => write!(f, "{nanos}ns"),
+            MICROSECOND..MILLISECOND => write_fraction(f, nanos, MICROSECOND, "µs"),
+            MILLISECOND..SECOND => write_fraction(f, nanos, MILLISECOND, "ms"),
             _ => {
                 let (hours, rest) = (nanos / HOUR, nanos % HOUR);
                 let (minutes, seconds) = (rest / MINUTE, rest % MINUTE);

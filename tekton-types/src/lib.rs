@@ -24,6 +24,8 @@ pub mod reason;
 pub mod config;
 pub mod defaults;
 
+pub mod crd;
+
 pub mod refs;
 
 pub mod substitute;

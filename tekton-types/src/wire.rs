@@ -69,6 +69,11 @@ where
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
 
+/// The schema of a field whose inside admission checks, as upstream's definitions have it.
+pub(crate) fn open(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({ "x-kubernetes-preserve-unknown-fields": true })
+}
+
 /// Declares an API struct: camel-case keys, fields skipped when empty unless marked `always`.
 macro_rules! wire {
     ($(#[$meta:meta])* $vis:vis struct $name:ident { $($body:tt)* }) => {

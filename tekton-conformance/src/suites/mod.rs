@@ -3,10 +3,14 @@
 //! To bind a suite, add a module `suites/<suite with underscores>.rs` with a function
 //! `fn check(case: &Case) -> Result<(), String>` and a line in the list of its layer below.
 
+#[cfg(feature = "types")]
+mod convert;
 #[cfg(feature = "podgen")]
 mod creds_init;
 #[cfg(feature = "dag")]
 mod dag;
+#[cfg(feature = "types")]
+mod defaults;
 #[cfg(feature = "validate")]
 mod manifests;
 #[cfg(feature = "dag")]
@@ -82,7 +86,7 @@ fn binaries() -> Vec<Binding> {
 
 #[cfg(feature = "types")]
 fn types() -> Vec<Binding> {
-    vec![]
+    vec![Binding::pure("convert", convert::check), Binding::pure("defaults", defaults::check)]
 }
 
 #[cfg(feature = "validate")]

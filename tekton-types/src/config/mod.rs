@@ -13,7 +13,6 @@ pub use others::{Events, Metrics, Spire, Tracing, WaitExponentialBackoff};
 
 /// Everything that ConfigMaps set. [`Default`] is what no ConfigMap at all means.
 #[derive(Clone, Debug, Default, PartialEq)]
-#[expect(clippy::derive_partial_eq_without_eq, reason = "back-off factors are floats")]
 pub struct Config {
     /// `config-defaults`.
     pub defaults: Defaults,

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::de::value::{BorrowedStrDeserializer, StrDeserializer};
 use serde::de::{self, DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
@@ -76,7 +76,7 @@ impl Path<'_> {
             }
             Self::Index(parent, index) => {
                 parent.write(out);
-                out.push_str(&format!("[{index}]"));
+                let _ = write!(out, "[{index}]");
             }
         }
     }
@@ -174,7 +174,7 @@ impl<'p, 'n> Reader<'p, 'n> {
             }
         };
         visitor
-            .visit_seq(Items { items: items.iter().enumerate(), sink: self.sink, path: self.path })
+            .visit_seq(Items { left: items.iter().enumerate(), sink: self.sink, path: self.path })
             .map_err(|error| self.locate(error))
     }
 
@@ -202,12 +202,11 @@ impl<'p, 'n> Reader<'p, 'n> {
                 Cow::Borrowed("0")
             }
         };
-        let text = match Quantity::parse(&text) {
-            Some(quantity) => quantity.to_string(),
-            None => {
-                self.bad(BAD_QUANTITY.to_owned());
-                text.into_owned()
-            }
+        let text = if let Some(quantity) = Quantity::parse(&text) {
+            quantity.to_string()
+        } else {
+            self.bad(BAD_QUANTITY.to_owned());
+            text.into_owned()
         };
         visitor.visit_newtype_struct(StrDeserializer::<Error>::new(&text))
     }
@@ -344,10 +343,8 @@ impl<'n> Deserializer<'n> for Reader<'_, 'n> {
     }
 
     fn deserialize_map<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Error> {
-        let entries = self.entries("a map").iter();
-        visitor
-            .visit_map(Entries { entries, fields: None, value: None, reader: self })
-            .map_err(|error| self.locate(error))
+        let left = self.entries("a map").iter();
+        visitor.visit_map(Entries { left, fields: None, value: None, reader: self }).map_err(|error| self.locate(error))
     }
 
     fn deserialize_struct<V: Visitor<'n>>(
@@ -356,9 +353,9 @@ impl<'n> Deserializer<'n> for Reader<'_, 'n> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        let entries = self.entries("a map").iter();
+        let left = self.entries("a map").iter();
         visitor
-            .visit_map(Entries { entries, fields: Some(fields), value: None, reader: self })
+            .visit_map(Entries { left, fields: Some(fields), value: None, reader: self })
             .map_err(|error| self.locate(error))
     }
 
@@ -382,7 +379,7 @@ impl<'n> Deserializer<'n> for Reader<'_, 'n> {
 
 /// The elements of a list.
 struct Items<'p, 'n> {
-    items: std::iter::Enumerate<std::slice::Iter<'n, Node<'n>>>,
+    left: std::iter::Enumerate<std::slice::Iter<'n, Node<'n>>>,
     sink: &'p Sink,
     path: &'p Path<'p>,
 }
@@ -391,7 +388,7 @@ impl<'n> SeqAccess<'n> for Items<'_, 'n> {
     type Error = Error;
 
     fn next_element_seed<T: DeserializeSeed<'n>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
-        let Some((index, node)) = self.items.next() else { return Ok(None) };
+        let Some((index, node)) = self.left.next() else { return Ok(None) };
         let path = Path::Index(self.path, index);
         let reader = Reader { node, sink: self.sink, path: &path };
         // An element that is null is the zero value of its type.
@@ -399,13 +396,13 @@ impl<'n> SeqAccess<'n> for Items<'_, 'n> {
     }
 
     fn size_hint(&self) -> Option<usize> {
-        Some(self.items.len())
+        Some(self.left.len())
     }
 }
 
 /// The entries of a map, or of a struct: then without unknown fields and nulls.
 struct Entries<'p, 'n> {
-    entries: std::slice::Iter<'n, Entry<'n>>,
+    left: std::slice::Iter<'n, Entry<'n>>,
     fields: Option<&'static [&'static str]>,
     value: Option<&'n Entry<'n>>,
     reader: Reader<'p, 'n>,
@@ -415,7 +412,7 @@ impl<'n> MapAccess<'n> for Entries<'_, 'n> {
     type Error = Error;
 
     fn next_key_seed<K: DeserializeSeed<'n>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
-        for entry in self.entries.by_ref() {
+        for entry in self.left.by_ref() {
             if let Some(fields) = self.fields {
                 if !fields.contains(&entry.key.as_ref()) {
                     self.reader.unknown(entry, fields);

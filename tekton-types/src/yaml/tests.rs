@@ -97,11 +97,9 @@ fn places_are_bytes_lines_and_columns_of_the_whole_text() {
 
 #[test]
 fn bombs_of_aliases_and_nesting_are_refused() {
-    let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
-    for i in 1..9 {
-        let prior = format!("*a{}", i - 1);
-        bomb.push_str(&format!("a{i}: &a{i} [{}]\n", vec![prior; 10].join(", ")));
-    }
+    let level = |i: usize| format!("a{i}: &a{i} [{}]\n", vec![format!("*a{}", i - 1); 10].join(", "));
+    let bomb: String =
+        std::iter::once("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned()).chain((1..9).map(level)).collect();
     refused(&bomb);
     refused(&format!("{}{}", "[".repeat(5000), "]".repeat(5000)));
 }

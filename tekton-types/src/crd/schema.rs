@@ -1,0 +1,141 @@
+//! From the schema of a type to what a CustomResourceDefinition may hold: structural, without references.
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
+
+/// The structural schema of a kind.
+pub(super) fn of<K: JsonSchema>() -> JSONSchemaProps {
+    let mut root = SchemaSettings::draft07().into_generator().into_root_schema_for::<K>().to_value();
+    let definitions = root.as_object_mut().and_then(|root| root.remove("definitions")).unwrap_or(Value::Null);
+    let mut walk = Walk { definitions: &definitions, open: Vec::new() };
+    let mut schema = walk.structural(&root, false);
+    let properties = schema["properties"].as_object_mut().expect("a kind has properties");
+    properties.insert("apiVersion".to_owned(), json!({"type": "string"}));
+    properties.insert("kind".to_owned(), json!({"type": "string"}));
+    // The API server knows it and refuses schemas for it.
+    properties.insert("metadata".to_owned(), json!({"type": "object"}));
+    serde_json::from_value(schema).expect("the walk leaves nothing that a definition cannot hold")
+}
+
+struct Walk<'d> {
+    definitions: &'d Value,
+    /// Names of the definitions that are being written out.
+    open: Vec<String>,
+}
+
+impl Walk<'_> {
+    /// A schema with its references written out; `foreign` ones, of Kubernetes itself, lose their long texts.
+    fn structural(&mut self, schema: &Value, foreign: bool) -> Value {
+        let Value::Object(schema) = schema else { return anything() };
+        if let Some(name) = schema.get("$ref").and_then(Value::as_str) {
+            return self.referred(name.trim_start_matches("#/definitions/"), schema.get("description"), foreign);
+        }
+        if let Some(inner) = nullable(schema) {
+            let mut inner = self.structural(inner, foreign);
+            describe(&mut inner, schema.get("description"), foreign);
+            return inner;
+        }
+        if is_quantity(schema) {
+            return quantity();
+        }
+        let mut out = Map::new();
+        for (key, value) in schema {
+            match key.as_str() {
+                "type" => {
+                    out.insert(key.clone(), json!(single_type(value)));
+                }
+                "properties" => {
+                    let Value::Object(properties) = value else { continue };
+                    let properties =
+                        properties.iter().map(|(name, value)| (name.clone(), self.structural(value, foreign)));
+                    let properties: Map<_, _> = properties.collect();
+                    out.insert(key.clone(), properties.into());
+                }
+                "items" | "additionalProperties" if !value.is_boolean() => {
+                    out.insert(key.clone(), self.structural(value, foreign));
+                }
+                "description" if !foreign => {
+                    out.insert(key.clone(), value.clone());
+                }
+                "format" => {
+                    if matches!(value.as_str(), Some("int32" | "int64" | "date-time" | "byte" | "double" | "float")) {
+                        out.insert(key.clone(), value.clone());
+                    }
+                }
+                // Defaults are set by admission, which knows the configuration.
+                "enum" | "pattern" => {
+                    out.insert(key.clone(), value.clone());
+                }
+                key if key.starts_with("x-kubernetes-") => {
+                    out.insert(key.to_owned(), value.clone());
+                }
+                _ => {}
+            }
+        }
+        if !out.contains_key("type")
+            && !out.contains_key("x-kubernetes-int-or-string")
+            && !out.contains_key("properties")
+        {
+            out.insert("x-kubernetes-preserve-unknown-fields".to_owned(), true.into());
+        }
+        out.into()
+    }
+
+    fn referred(&mut self, name: &str, description: Option<&Value>, foreign: bool) -> Value {
+        let name = name.replace("~1", "/").replace("%5B", "[");
+        if self.open.contains(&name) {
+            // A type within itself: its inside is checked by admission.
+            return json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+        }
+        let Some(target) = self.definitions.get(&name) else { return anything() };
+        self.open.push(name);
+        let of_kubernetes = foreign || self.open.last().is_some_and(|name| name.starts_with("io.k8s."));
+        let mut out = self.structural(target, of_kubernetes);
+        self.open.pop();
+        describe(&mut out, description, foreign);
+        out
+    }
+}
+
+fn anything() -> Value {
+    json!({"x-kubernetes-preserve-unknown-fields": true})
+}
+
+/// The text of a field wins over that of its type.
+fn describe(schema: &mut Value, description: Option<&Value>, foreign: bool) {
+    if let (Some(text), false, Value::Object(schema)) = (description, foreign, schema) {
+        schema.insert("description".to_owned(), text.clone());
+    }
+}
+
+/// `T` of a schema that says "T or null" or wraps T alone.
+fn nullable(schema: &Map<String, Value>) -> Option<&Value> {
+    let choices = schema.get("anyOf").or_else(|| schema.get("allOf")).or_else(|| schema.get("oneOf"))?.as_array()?;
+    let mut others = choices.iter().filter(|choice| choice.get("type").and_then(Value::as_str) != Some("null"));
+    let first = others.next()?;
+    others.next().is_none().then_some(first)
+}
+
+fn single_type(value: &Value) -> String {
+    let named = match value {
+        Value::Array(types) => types.iter().filter_map(Value::as_str).find(|name| *name != "null"),
+        value => value.as_str(),
+    };
+    named.unwrap_or("object").to_owned()
+}
+
+/// The Quantity of the Kubernetes types is a string there; the API takes numbers as well.
+fn is_quantity(schema: &Map<String, Value>) -> bool {
+    let text = schema.get("description").and_then(Value::as_str).unwrap_or_default();
+    text.starts_with("Quantity is a fixed-point representation")
+}
+
+fn quantity() -> Value {
+    json!({
+        "anyOf": [{"type": "integer"}, {"type": "string"}],
+        "pattern": r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$",
+        "x-kubernetes-int-or-string": true,
+    })
+}
