@@ -2,7 +2,7 @@
 
 use crate::claim::short_hash;
 use crate::convert::{list, text};
-use crate::names::{self, AFFINITY_ASSISTANT, COMPONENT_LABEL, INSTANCE_LABEL};
+use crate::names::{self, AFFINITY_ASSISTANT, COMPONENT_LABEL, INSTANCE_LABEL, PIPELINE_RUN_LABEL};
 use crate::security::SecurityContextConfig;
 use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetSpec};
 use k8s_openapi::api::core::v1::{
@@ -17,7 +17,6 @@ use tekton_types::pod::{AffinityAssistantTemplate, PodTemplate};
 use thiserror::Error;
 
 const MAX_VOLUME_NAME: usize = 63;
-const PIPELINE_RUN_LABEL: &str = "tekton.dev/pipelineRun";
 
 /// Which Pods share a node (feature flag `coschedule`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

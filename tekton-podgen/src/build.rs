@@ -16,6 +16,7 @@ use crate::transform;
 use crate::volumes::{self, DuplicateVolume};
 use k8s_openapi::api::core::v1::{Container, EnvVar, Pod, PodSpec, Volume};
 use std::collections::BTreeMap;
+use tekton_contract::argv::{EntrypointArgs, RESULT_FROM_SIDECAR_LOGS};
 use tekton_types::config::Config;
 use tekton_types::pod::PodTemplate;
 use tekton_types::v1::{Sidecar, Step, TaskRun, TaskSpec};
@@ -207,7 +208,7 @@ impl<'a> Builder<'a> {
                 set_security_context: flags.set_security_context,
                 set_read_only_root_filesystem: flags.set_security_context_read_only_root_filesystem,
             },
-            sidecar_logs: flags.result_extraction_method == "sidecar-logs",
+            sidecar_logs: flags.result_extraction_method == RESULT_FROM_SIDECAR_LOGS,
             credentials,
         })
     }
@@ -223,7 +224,7 @@ impl<'a> Builder<'a> {
         let results_sidecar =
             self.sidecar_logs && (!self.task.results.is_empty() || init::any_refers_to_artifacts(&steps));
         let sidecars = self.sidecars(results_sidecar);
-        let extra_args = self.extra_args(results_sidecar);
+        let common = self.common_args(results_sidecar);
         let ready = ready_immediately(self.options.config, !sidecars.is_empty());
 
         let mut init = vec![init::prepare(
@@ -249,7 +250,7 @@ impl<'a> Builder<'a> {
             &mut steps,
             Some(self.task),
             Ordering {
-                extra_args: &extra_args,
+                common: &common,
                 debug: self.debug(),
                 wait_for_ready: !ready,
                 keep_pod_on_cancel: flags.enable_keep_pod_on_cancel,
@@ -262,7 +263,8 @@ impl<'a> Builder<'a> {
         self.add_variables(&mut steps);
         self.mount_implicit(&mut steps, &mut sidecars, &mut volumes, results_sidecar);
         for (index, step) in steps.iter_mut().enumerate() {
-            step.name = names::restrict_length(&names::step_container(&step.name, index));
+            let name = names::step_container(&step.name, index);
+            names::restrict_length(&name).clone_into(&mut step.name);
         }
         volumes.extend(self.task.volumes.iter().cloned());
         volumes.append(&mut self.template.volumes);
@@ -302,22 +304,16 @@ impl<'a> Builder<'a> {
         sidecars
     }
 
-    /// Flags that every step gets: SPIRE, credentials, where results go, compression.
-    fn extra_args(&self, results_sidecar: bool) -> Vec<String> {
-        let mut args = Vec::new();
-        if self.spire {
-            args.push("-enable_spire".to_owned());
+    /// What every step is told: SPIRE, credentials, where results go, compression.
+    fn common_args(&mut self, results_sidecar: bool) -> EntrypointArgs {
+        let compress = self.options.config.feature_flags.enable_termination_message_compression;
+        EntrypointArgs {
+            enable_spire: self.spire,
+            credentials: std::mem::take(&mut self.credentials.flags),
+            result_from: results_sidecar.then(|| RESULT_FROM_SIDECAR_LOGS.to_owned()),
+            compress_termination_message: compress && !self.sidecar_logs,
+            ..EntrypointArgs::default()
         }
-        args.extend(self.credentials.args.iter().cloned());
-        if results_sidecar {
-            args.push("-result_from".to_owned());
-            args.push("sidecar-logs".to_owned());
-        }
-        let flags = &self.options.config.feature_flags;
-        if flags.enable_termination_message_compression && !self.sidecar_logs {
-            args.push("-compress_termination_message=true".to_owned());
-        }
-        args
     }
 
     fn place_scripts(
@@ -412,7 +408,8 @@ impl<'a> Builder<'a> {
                     command.push("true".to_owned());
                 }
             }
-            sidecar.name = names::restrict_length(&format!("{SIDECAR_PREFIX}{}", sidecar.name));
+            let name = format!("{SIDECAR_PREFIX}{}", sidecar.name);
+            names::restrict_length(&name).clone_into(&mut sidecar.name);
             if native {
                 init.push(sidecar);
             } else {

@@ -46,15 +46,6 @@ pub fn purge_finalizer(claim: &PersistentVolumeClaim) -> Value {
     json!([{"op": "replace", "path": "/metadata/finalizers", "value": value}])
 }
 
-/// The first ten hex digits of the SHA-256 of a text.
-pub(crate) fn short_hash(text: &str) -> String {
-    let mut digits = String::with_capacity(DIGITS);
-    for byte in Sha256::digest(text.as_bytes()).iter().take(DIGITS / 2) {
-        let _ = write!(digits, "{byte:02x}");
-    }
-    digits
-}
-
 /// What the API server said against something.
 #[derive(Clone, Copy, Debug)]
 pub struct ApiRefusal<'a> {
@@ -83,4 +74,13 @@ pub fn creation_fault(claim: &str, refusal: ApiRefusal<'_>) -> Option<ClaimFault
     let retryable = reason == "Conflict" || (reason == "Forbidden" && message.contains("exceeded quota"));
     let words = if retryable { "PVC creation error, retryable" } else { "PVC creation error" };
     Some(ClaimFault { retryable, text: format!("{words} for {claim}: {message}") })
+}
+
+/// The first ten hex digits of the SHA-256 of a text.
+pub(crate) fn short_hash(text: &str) -> String {
+    let mut digits = String::with_capacity(DIGITS);
+    for byte in Sha256::digest(text.as_bytes()).iter().take(DIGITS / 2) {
+        let _ = write!(digits, "{byte:02x}");
+    }
+    digits
 }

@@ -2,19 +2,17 @@
 
 use crate::build::BuildError;
 use crate::facts::{Fact, Facts, Need};
-use crate::names::{self, CREDS_SECRETS_DIR};
+use crate::names::CREDS_SECRETS_DIR;
 use crate::volumes;
 use k8s_openapi::api::core::v1::{Secret, SecretVolumeSource, ServiceAccount, Volume, VolumeMount};
 use std::collections::BTreeSet;
+use tekton_contract::argv::Credential;
+use tekton_contract::labels::{DOCKER_CREDENTIAL_PREFIX as DOCKER_ANNOTATION, GIT_CREDENTIAL_PREFIX as GIT_ANNOTATION};
+use tekton_contract::names::credential_volume;
 use thiserror::Error;
 
 /// The ServiceAccount whose Secrets are read when a run names none.
 pub const DEFAULT_SERVICE_ACCOUNT: &str = "default";
-
-const VOLUME_PREFIX: &str = "tekton-creds";
-const VOLUME_HASH_LENGTH: usize = 8;
-const DOCKER_ANNOTATION: &str = "tekton.dev/docker-";
-const GIT_ANNOTATION: &str = "tekton.dev/git-";
 
 /// The kinds of credentials that the entrypoint can install.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +35,7 @@ pub struct KnownHostsMissing;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Credentials {
     /// Flags of the entrypoint.
-    pub args: Vec<String>,
+    pub flags: Vec<Credential>,
     /// One volume for each Secret in use.
     pub volumes: Vec<Volume>,
     /// Mounts of those volumes.
@@ -104,10 +102,10 @@ pub fn credentials(service_account: &str, facts: &Facts, require_known_hosts: bo
         if flags.is_empty() {
             continue;
         }
-        found.args.extend(flags);
-        let mut volume = names::hashed(VOLUME_PREFIX, name, VOLUME_HASH_LENGTH);
+        found.flags.extend(flags);
+        let mut volume = credential_volume(name);
         while !used.insert(volume.clone()) {
-            volume = names::hashed(VOLUME_PREFIX, &format!("{volume}$"), VOLUME_HASH_LENGTH);
+            volume = credential_volume(&format!("{volume}$"));
         }
         found.mounts.push(volumes::mount(&volume, &format!("{CREDS_SECRETS_DIR}/{name}"), false));
         found.volumes.push(Volume {
@@ -120,22 +118,24 @@ pub fn credentials(service_account: &str, facts: &Facts, require_known_hosts: bo
 }
 
 /// The entrypoint flags for one Secret: by its type, and by its annotations in the order of their values.
-pub fn matching_flags(kind: CredentialKind, secret: &Secret) -> Vec<String> {
+pub fn matching_flags(kind: CredentialKind, secret: &Secret) -> Vec<Credential> {
     let name = secret.metadata.name.as_deref().unwrap_or_default();
     let type_ = secret.type_.as_deref().unwrap_or_default();
     match (kind, type_) {
-        (CredentialKind::Docker, "kubernetes.io/basic-auth") => annotated(secret, DOCKER_ANNOTATION, "-basic-docker"),
-        (CredentialKind::Docker, "kubernetes.io/dockerconfigjson") => {
-            vec![format!("-docker-config={name}")]
+        (CredentialKind::Docker, "kubernetes.io/basic-auth") => {
+            annotated(secret, DOCKER_ANNOTATION, Credential::BasicDocker)
         }
-        (CredentialKind::Docker, "kubernetes.io/dockercfg") => vec![format!("-docker-cfg={name}")],
-        (CredentialKind::Git, "kubernetes.io/basic-auth") => annotated(secret, GIT_ANNOTATION, "-basic-git"),
-        (CredentialKind::Git, "kubernetes.io/ssh-auth") => annotated(secret, GIT_ANNOTATION, "-ssh-git"),
+        (CredentialKind::Docker, "kubernetes.io/dockerconfigjson") => {
+            vec![Credential::DockerConfig(name.to_owned())]
+        }
+        (CredentialKind::Docker, "kubernetes.io/dockercfg") => vec![Credential::DockerCfg(name.to_owned())],
+        (CredentialKind::Git, "kubernetes.io/basic-auth") => annotated(secret, GIT_ANNOTATION, Credential::BasicGit),
+        (CredentialKind::Git, "kubernetes.io/ssh-auth") => annotated(secret, GIT_ANNOTATION, Credential::SshGit),
         _ => Vec::new(),
     }
 }
 
-fn annotated(secret: &Secret, prefix: &str, flag: &str) -> Vec<String> {
+fn annotated(secret: &Secret, prefix: &str, flag: fn(String) -> Credential) -> Vec<Credential> {
     let name = secret.metadata.name.as_deref().unwrap_or_default();
     let mut urls: Vec<&String> = secret
         .metadata
@@ -146,7 +146,7 @@ fn annotated(secret: &Secret, prefix: &str, flag: &str) -> Vec<String> {
         .map(|(_, url)| url)
         .collect();
     urls.sort();
-    urls.into_iter().map(|url| format!("{flag}={name}={url}")).collect()
+    urls.into_iter().map(|url| flag(format!("{name}={url}"))).collect()
 }
 
 /// With `require-git-ssh-secret-known-hosts`, an SSH secret must list the hosts that it trusts.

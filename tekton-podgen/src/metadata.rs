@@ -7,14 +7,12 @@ use std::collections::BTreeMap;
 use tekton_types::config::Config;
 use tekton_types::v1::TaskRun;
 
-/// Pods live half as long again as their TaskRun may, so that the TaskRun's own timeout comes first.
 const NANOS_PER_SECOND: i128 = 1_000_000_000;
 
 /// The name of the Pod: a function of the TaskRun's name and the number of its finished attempts.
 pub fn pod_name(run: &TaskRun) -> String {
-    let retries = run.status.retries_status.len();
-    let suffix = if retries == 0 { "-pod".to_owned() } else { format!("-pod-retry{retries}") };
-    tekton_contract::names::child_name(run.metadata.name.as_deref().unwrap_or_default(), &suffix)
+    let name = run.metadata.name.as_deref().unwrap_or_default();
+    tekton_contract::names::pod_name(name, run.status.retries_status.len())
 }
 
 /// The TaskRun's labels, and those by which its Pod is found.
@@ -56,6 +54,7 @@ pub fn owner(run: &TaskRun) -> OwnerReference {
     }
 }
 
+/// Pods live half as long again as their TaskRun may, so that the TaskRun's own timeout comes first.
 pub(crate) fn active_deadline_seconds(run: &TaskRun, config: &Config) -> i64 {
     let nanos = run.spec.timeout.as_ref().map_or_else(
         || i128::from(config.defaults.default_timeout_minutes) * 60 * NANOS_PER_SECOND,

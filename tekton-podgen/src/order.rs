@@ -1,17 +1,19 @@
 //! Entrypoint arguments: each step waits for the one before it, runs its command, and posts.
 
 use crate::json;
-use crate::names::{DOWNWARD_DIR, ENTRYPOINT, RUN_DIR, TERMINATION_PATH};
 use crate::volumes;
 use k8s_openapi::api::core::v1::Container;
-use tekton_types::v1::{Step, StepResult, TaskResult, TaskRunDebug, TaskSpec};
+use tekton_contract::argv::EntrypointArgs;
+use tekton_contract::paths;
+use tekton_types::duration::GoDuration;
+use tekton_types::v1::{Step, StepOutputConfig, StepResult, TaskResult, TaskRunDebug, TaskSpec, on_error};
 use thiserror::Error;
 
 /// How the steps of one Pod start and stop.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Ordering<'a> {
-    /// Flags for every step, after the common ones.
-    pub extra_args: &'a [String],
+    /// What every step is told: credentials, where results go, compression.
+    pub common: &'a EntrypointArgs,
     /// Breakpoints.
     pub debug: Option<&'a TaskRunDebug>,
     /// The first step waits until the Pod is annotated as ready.
@@ -41,42 +43,36 @@ pub fn order(containers: &mut [Container], task: Option<&TaskSpec>, ordering: Or
         return Err(OrderError::NoSteps);
     }
     for (index, container) in containers.iter_mut().enumerate() {
-        let mut args = Vec::with_capacity(24);
+        let mut args = EntrypointArgs {
+            post_file: paths::post_file(index),
+            termination_path: Some(paths::TERMINATION.to_owned()),
+            step_metadata_dir: paths::step_metadata_dir(index),
+            ..ordering.common.clone()
+        };
         if index > 0 {
-            flag(&mut args, "-wait_file", format!("{RUN_DIR}/{}/out", index - 1));
+            args.wait_file = paths::post_file(index - 1);
         } else if ordering.wait_for_ready {
-            flag(&mut args, "-wait_file", format!("{DOWNWARD_DIR}/ready"));
-            args.push("-wait_file_content".to_owned());
+            paths::DOWNWARD_READY.clone_into(&mut args.wait_file);
+            args.wait_file_content = true;
         }
-        flag(&mut args, "-post_file", format!("{RUN_DIR}/{index}/out"));
-        flag(&mut args, "-termination_path", TERMINATION_PATH);
-        flag(&mut args, "-step_metadata_dir", format!("{RUN_DIR}/{index}/status"));
-        args.extend_from_slice(ordering.extra_args);
         if let Some(task) = task {
             if let Some(step) = task.steps.get(index) {
-                step_flags(&mut args, step)?;
+                set_step(&mut args, step)?;
             }
-            args.extend(results_flag(&task.results));
+            args.results = results(&task.results);
         }
         if let Some(debug) = ordering.debug {
-            if debug.needs_debug_on_failure() {
-                args.push("-breakpoint_on_failure".to_owned());
-            }
-            if debug.needs_debug_before_step(&container.name) {
-                args.push("-debug_before_step".to_owned());
-            }
+            args.breakpoint_on_failure = debug.needs_debug_on_failure();
+            args.debug_before_step = debug.needs_debug_before_step(&container.name);
         }
         let mut command = container.command.take().unwrap_or_default().into_iter();
-        if let Some(entrypoint) = command.next() {
-            flag(&mut args, "-entrypoint", entrypoint);
-        }
-        args.push("--".to_owned());
-        args.extend(command);
-        args.extend(container.args.take().unwrap_or_default());
+        args.entrypoint = command.next().unwrap_or_default();
+        args.args = command.collect();
+        args.args.extend(container.args.take().unwrap_or_default());
 
-        container.command = Some(vec![ENTRYPOINT.to_owned()]);
-        container.args = Some(args);
-        container.termination_message_path = Some(TERMINATION_PATH.to_owned());
+        container.command = Some(vec![paths::ENTRYPOINT.to_owned()]);
+        container.args = Some(args.to_args());
+        container.termination_message_path = Some(paths::TERMINATION.to_owned());
         if (index == 0 && ordering.wait_for_ready) || ordering.keep_pod_on_cancel {
             container.volume_mounts.get_or_insert_default().push(volumes::downward_mount());
         }
@@ -84,49 +80,32 @@ pub fn order(containers: &mut [Container], task: Option<&TaskSpec>, ordering: Or
     Ok(())
 }
 
-fn flag(args: &mut Vec<String>, name: &str, value: impl Into<String>) {
-    args.push(name.to_owned());
-    args.push(value.into());
-}
-
-fn step_flags(args: &mut Vec<String>, step: &Step) -> Result<(), OrderError> {
-    match step.on_error.as_str() {
-        "" => {}
-        "continue" | "stopAndFail" => flag(args, "-on_error", &step.on_error),
-        other => return Err(OrderError::OnError(other.to_owned())),
+fn set_step(args: &mut EntrypointArgs, step: &Step) -> Result<(), OrderError> {
+    if !matches!(step.on_error.as_str(), "" | on_error::CONTINUE | on_error::STOP_AND_FAIL) {
+        return Err(OrderError::OnError(step.on_error.clone()));
     }
-    if let Some(timeout) = &step.timeout {
-        flag(args, "-timeout", timeout.to_string());
-    }
-    if let Some(stdout) = &step.stdout_config {
-        flag(args, "-stdout_path", &stdout.path);
-    }
-    if let Some(stderr) = &step.stderr_config {
-        flag(args, "-stderr_path", &stderr.path);
-    }
-    args.extend(step_results_flag(&step.results));
+    args.on_error.clone_from(&step.on_error);
+    args.timeout = step.timeout.map(GoDuration::nanos);
+    let path =
+        |config: &Option<StepOutputConfig>| config.as_ref().map(|config| config.path.clone()).unwrap_or_default();
+    args.stdout_path = path(&step.stdout_config);
+    args.stderr_path = path(&step.stderr_config);
+    args.step_results = step_results(&step.results);
     if !step.when.is_empty() {
         let guards = serde_json::to_string(&step.when).expect("guards are representable in JSON");
-        flag(args, "--when_expressions", json::escape(&guards));
+        args.when_expressions = json::escape(&guards);
     }
     Ok(())
 }
 
-/// The flag that names the results of a step.
-pub fn step_results_flag(results: &[StepResult]) -> Vec<String> {
-    if results.is_empty() {
-        return Vec::new();
-    }
+/// The names of a step's results, as the entrypoint takes them.
+pub fn step_results(results: &[StepResult]) -> String {
     let names: Vec<&str> = results.iter().map(|result| result.name.as_str()).collect();
-    vec!["-step_results".to_owned(), names.join(",")]
+    names.join(",")
 }
 
 /// Results that take their value from a step are not read from files, so they are left out.
-fn results_flag(results: &[TaskResult]) -> Vec<String> {
-    if results.is_empty() {
-        return Vec::new();
-    }
-    let names: Vec<&str> =
-        results.iter().filter(|result| result.value.is_none()).map(|result| result.name.as_str()).collect();
-    vec!["-results".to_owned(), names.join(",")]
+fn results(results: &[TaskResult]) -> Option<String> {
+    let names = results.iter().filter(|result| result.value.is_none()).map(|result| result.name.as_str());
+    (!results.is_empty()).then(|| names.collect::<Vec<_>>().join(","))
 }

@@ -1,7 +1,7 @@
 //! Random-looking suffixes of file names and markers inside a Pod, drawn from a source that the caller chooses.
 
-const MAX_NAME: usize = 63;
-const LENGTH: usize = 5;
+use tekton_contract::names::{RANDOM_LENGTH, restrict_length_with_suffix};
+
 const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
 
 /// Where five-character suffixes come from. Both kinds are deterministic, so the same input builds the same Pod.
@@ -29,12 +29,7 @@ impl Suffixes {
 
     /// `base-suffix`, with `base` cut so that the whole fits a Kubernetes name.
     pub(crate) fn append(&mut self, base: &str) -> String {
-        let suffix = self.draw();
-        let mut end = base.len().min(MAX_NAME - LENGTH - 1);
-        while !base.is_char_boundary(end) {
-            end -= 1;
-        }
-        format!("{}-{suffix}", &base[..end])
+        restrict_length_with_suffix(base, &self.draw())
     }
 
     fn draw(&mut self) -> String {
@@ -44,7 +39,7 @@ impl Suffixes {
                 *next += 1;
                 suffix
             }
-            Self::Seeded(state) => (0..LENGTH)
+            Self::Seeded(state) => (0..RANDOM_LENGTH)
                 .map(|_| {
                     // SplitMix64: short, and good enough to keep names apart.
                     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);

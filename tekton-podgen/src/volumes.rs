@@ -10,22 +10,15 @@ use thiserror::Error;
 
 /// Volume name and mount path of what each step sees without asking.
 const IMPLICIT: [(&str, &str, bool); 5] = [
-    ("tekton-internal-workspace", names::WORKSPACE_DIR, false),
-    ("tekton-internal-home", names::HOME_DIR, false),
-    ("tekton-internal-results", names::RESULTS_DIR, false),
+    (tekton_contract::volumes::WORKSPACE, names::WORKSPACE_DIR, false),
+    (tekton_contract::volumes::HOME, names::HOME_DIR, false),
+    (tekton_contract::volumes::RESULTS, names::RESULTS_DIR, false),
     (STEPS, names::STEPS_DIR, true),
-    ("tekton-internal-artifacts", names::ARTIFACTS_DIR, false),
+    (tekton_contract::volumes::ARTIFACTS, names::ARTIFACTS_DIR, false),
 ];
-pub(crate) const STEPS: &str = "tekton-internal-steps";
-pub(crate) const BIN: &str = "tekton-internal-bin";
-pub(crate) const SCRIPTS: &str = "tekton-internal-scripts";
-pub(crate) const DEBUG_SCRIPTS: &str = "tekton-internal-debug-scripts";
-pub(crate) const DEBUG_INFO: &str = "tekton-internal-debug-info";
-const RUN: &str = "tekton-internal-run";
-const DOWNWARD: &str = "tekton-internal-downward";
-const CREDS_HOME: &str = "tekton-creds-init-home";
 const SPIRE: &str = "spiffe-workload-api";
-const SPIRE_DRIVER: &str = "csi.spiffe.io";
+pub(crate) use tekton_contract::volumes::{BIN, DEBUG_INFO, DEBUG_SCRIPTS, SCRIPTS, STEPS};
+use tekton_contract::volumes::{CREDS_HOME, DOWNWARD, SPIFFE_CSI_DRIVER, run as run_name};
 
 /// Volumes that share a name.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -54,11 +47,11 @@ pub(crate) fn implicit_mounts() -> Vec<VolumeMount> {
 }
 
 pub(crate) fn run(index: usize) -> Volume {
-    empty_dir(&format!("{RUN}-{index}"))
+    empty_dir(&run_name(index))
 }
 
 pub(crate) fn run_mount(index: usize, read_only: bool) -> VolumeMount {
-    mount(&format!("{RUN}-{index}"), &format!("{}/{index}", names::RUN_DIR), read_only)
+    mount(&run_name(index), &format!("{}/{index}", names::RUN_DIR), read_only)
 }
 
 pub(crate) fn creds_home(index: usize) -> (Volume, VolumeMount) {
@@ -100,7 +93,7 @@ pub(crate) fn spire() -> Volume {
     Volume {
         name: SPIRE.to_owned(),
         csi: Some(CSIVolumeSource {
-            driver: SPIRE_DRIVER.to_owned(),
+            driver: SPIFFE_CSI_DRIVER.to_owned(),
             read_only: Some(true),
             ..CSIVolumeSource::default()
         }),

@@ -3,13 +3,11 @@
 use crate::names;
 use k8s_openapi::api::core::v1::{Volume, VolumeMount};
 use std::collections::{BTreeMap, BTreeSet};
+use tekton_contract::names::workspace_volume;
 use tekton_contract::var::extract;
 use tekton_types::v1::{
     ParamValue, Sidecar, Step, StepTemplate, TaskSpec, WorkspaceBinding, WorkspaceDeclaration, WorkspaceUsage,
 };
-
-const VOLUME_PREFIX: &str = "ws";
-const VOLUME_HASH_LENGTH: usize = 5;
 
 /// Where a declared workspace is mounted: its own path, or below the workspace folder by its name.
 pub fn mount_path(declaration: &WorkspaceDeclaration) -> String {
@@ -27,9 +25,9 @@ pub fn volumes(bindings: &[WorkspaceBinding]) -> BTreeMap<String, Volume> {
     let mut claims: BTreeMap<&str, Volume> = BTreeMap::new();
     let mut used = BTreeSet::new();
     for binding in bindings {
-        let mut name = names::hashed(VOLUME_PREFIX, &binding.name, VOLUME_HASH_LENGTH);
+        let mut name = workspace_volume(&binding.name);
         while !used.insert(name.clone()) {
-            name = names::hashed(VOLUME_PREFIX, &format!("{name}$"), VOLUME_HASH_LENGTH);
+            name = workspace_volume(&format!("{name}$"));
         }
         let volume = if let Some(claim) = &binding.persistent_volume_claim {
             claims

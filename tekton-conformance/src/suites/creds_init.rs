@@ -2,6 +2,7 @@
 
 use k8s_openapi::api::core::v1::Secret;
 use serde_json::{Value, json};
+use tekton_contract::argv::Credential;
 use tekton_podgen::BuildError;
 use tekton_podgen::credentials::{self, CredentialKind, Credentials};
 
@@ -15,7 +16,7 @@ pub(crate) fn check(case: &Case) -> Result<(), String> {
         "matchingAnnotations" => {
             let secret: Secret = support::read(&input["secret"])?;
             let kind = if input["builder"] == "docker" { CredentialKind::Docker } else { CredentialKind::Git };
-            json!({"args": credentials::matching_flags(kind, &secret)})
+            json!({"args": printed(&credentials::matching_flags(kind, &secret))})
         }
         "checkGitSSHSecret" => {
             let secret: Secret = support::read(&input["secret"])?;
@@ -26,6 +27,14 @@ pub(crate) fn check(case: &Case) -> Result<(), String> {
         other => return Err(format!("unknown operation {other:?}")),
     };
     diff::equal(&case.expect, &ours)
+}
+
+fn printed(flags: &[Credential]) -> Vec<String> {
+    let print = |flag: &Credential| {
+        let (name, value) = flag.parts();
+        format!("-{name}={value}")
+    };
+    flags.iter().map(print).collect()
 }
 
 fn init(input: &Value) -> Result<Value, String> {
@@ -45,6 +54,6 @@ fn init(input: &Value) -> Result<Value, String> {
     let message = found.missing_message().filter(|_| input["hasOwner"] == true);
     let events: Vec<String> =
         message.into_iter().map(|message| format!("Warning FailedToRetrieveSecret {message}")).collect();
-    let Credentials { args, volumes, mounts, .. } = found;
-    Ok(json!({"args": args, "volumes": volumes, "volumeMounts": mounts, "events": events}))
+    let Credentials { flags, volumes, mounts, .. } = found;
+    Ok(json!({"args": printed(&flags), "volumes": volumes, "volumeMounts": mounts, "events": events}))
 }

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::Container;
 use serde_json::{Value, json};
+use tekton_contract::argv::EntrypointArgs;
 use tekton_podgen::image::{self, ImageConfig, Manifest};
 use tekton_podgen::order::{self, Ordering};
 use tekton_podgen::script::{self, ShellImages};
 use tekton_podgen::security::SecurityContextConfig;
 use tekton_podgen::suffix::Suffixes;
 use tekton_podgen::{Facts, Need, ServerVersion, build, convert, init, metadata};
-use tekton_types::v1::{Sidecar, Step, TaskRun, TaskRunDebug, TaskSpec};
+use tekton_types::v1::{Sidecar, Step, StepResult, TaskRun, TaskRunDebug, TaskSpec};
 
 use super::podgen_support as support;
 use crate::{Case, diff};
@@ -38,7 +39,11 @@ pub(crate) fn check(case: &Case) -> Result<(), String> {
             json!({"labels": metadata::labels(&run, &support::text(&input["managedBy"]))})
         }
         "stepResultArgument" => {
-            json!({"args": order::step_results_flag(&support::read_or_default::<Vec<_>>(&input["stepResults"])?)})
+            let results: Vec<StepResult> = support::read_or_default(&input["stepResults"])?;
+            let args = EntrypointArgs { step_results: order::step_results(&results), ..EntrypointArgs::default() };
+            let mut printed = args.to_args();
+            printed.retain(|word| word != "--");
+            json!({"args": printed})
         }
         "isPodReadyImmediately" => {
             let sidecars: Vec<Sidecar> = support::read_or_default(&input["sidecars"])?;
@@ -121,8 +126,9 @@ fn order_containers(input: &Value) -> Result<Value, String> {
     let task: Option<TaskSpec> = support::read_or_default(&input["taskSpec"])?;
     let debug: Option<TaskRunDebug> = support::read_or_default(&input["debug"])?;
     let extra_args: Vec<String> = support::read_or_default(&input["commonExtraEntrypointArgs"])?;
+    let common = EntrypointArgs::parse(&extra_args).map_err(|refused| refused.to_string())?.flags;
     let ordering = Ordering {
-        extra_args: &extra_args,
+        common: &common,
         debug: debug.as_ref(),
         wait_for_ready: input["waitForReadyAnnotation"] == true,
         keep_pod_on_cancel: input["enableKeepPodOnCancel"] == true,

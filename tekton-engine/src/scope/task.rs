@@ -12,7 +12,7 @@ pub use step_action::{StepActionFault, apply_step_action};
 use k8s_openapi::api::core::v1::Volume;
 use std::collections::BTreeMap;
 use tekton_contract::var::{Table, extract::go_quote};
-use tekton_podgen::names::step_container;
+use tekton_contract::volumes::step_container;
 use tekton_types::pod::PodTemplate;
 use tekton_types::substitute::Substitute;
 use tekton_types::v1::{

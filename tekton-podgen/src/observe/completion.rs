@@ -1,11 +1,11 @@
 //! Whether a Pod is done, what holds it up, and whether its sidecars are ready.
 
 use crate::names::{self, RESULTS_SIDECAR_CONTAINER};
-use crate::quote::go_quote;
 use k8s_openapi::api::core::v1::{
     ContainerState, ContainerStateTerminated, ContainerStateWaiting, ContainerStatus, PodCondition, PodStatus,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use tekton_contract::var::extract::go_quote;
 use tekton_types::condition;
 use tekton_types::config::Config;
 use tekton_types::reason::taskrun as reason;

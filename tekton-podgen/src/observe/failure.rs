@@ -2,9 +2,9 @@
 
 use super::completion::{OOM_KILLED, terminated};
 use crate::names;
-use crate::quote::go_quote;
 use k8s_openapi::api::core::v1::{ContainerStatus, PodStatus};
 use tekton_contract::termination::{self, ResultType};
+use tekton_contract::var::extract::go_quote;
 use tekton_types::reason::taskrun as reason;
 
 const EVICTED: &str = "Evicted";

@@ -4,13 +4,13 @@ use super::sidecar_log;
 use super::{Observation, SIDECAR_LOGS, needs_sidecar_log};
 use crate::facts::Fact;
 use crate::names::STEP_PREFIX;
-use crate::quote::go_quote;
 use indexmap::IndexMap;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Container, ContainerStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use std::collections::BTreeMap;
 use tekton_contract::termination::{self, ResultType, RunResult};
+use tekton_contract::var::extract::go_quote;
 use tekton_types::condition::{self, Condition};
 use tekton_types::v1::{
     Artifact, Artifacts, ParamValue, StepResult, StepState, TaskResult, TaskRunResult, TaskRunStatus,
