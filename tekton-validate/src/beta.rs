@@ -2,7 +2,9 @@
 //!
 //! The rules are the same for both versions but for some texts, so they run once, over v1.
 
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use tekton_types::Object;
 
 use crate::errors::{Errors, FieldError};
 
@@ -30,6 +32,25 @@ pub(crate) enum Shape {
     PipelineRunSpec,
     PipelineTask,
     Reference,
+}
+
+/// An object of v1beta1 as its kind at v1.
+pub(crate) fn read<T: DeserializeOwned>(object: &Object, shape: Shape) -> Result<(T, Leftovers), String> {
+    let mut value = object.to_json();
+    let left = adapt(shape, &mut value["spec"], "spec");
+    value["apiVersion"] = "tekton.dev/v1".into();
+    serde_json::from_value(value).map(|object| (object, left)).map_err(|e| e.to_string())
+}
+
+/// An object of v1beta1 at v1; `None` for others.
+pub(crate) fn to_v1(object: &Object) -> Option<Object> {
+    match object {
+        Object::V1Beta1Task(_) => read(object, Shape::TaskSpec).ok().map(|(o, _)| Object::Task(o)),
+        Object::V1Beta1TaskRun(_) => read(object, Shape::TaskRunSpec).ok().map(|(o, _)| Object::TaskRun(o)),
+        Object::V1Beta1Pipeline(_) => read(object, Shape::PipelineSpec).ok().map(|(o, _)| Object::Pipeline(o)),
+        Object::V1Beta1PipelineRun(_) => read(object, Shape::PipelineRunSpec).ok().map(|(o, _)| Object::PipelineRun(o)),
+        _ => None,
+    }
 }
 
 fn join(path: &str, field: &str) -> String {

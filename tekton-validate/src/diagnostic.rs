@@ -109,13 +109,7 @@ const CODES: &[(&str, &str, Option<&str>)] = &[
         "feature-gate",
         Some("set this key in the feature-flags ConfigMap to \"true\", or drop the field"),
     ),
-    (
-        "non-existent variable",
-        "unknown-variable",
-        Some(
-            "declare it, or correct the name; `$$(…)` is not an escape, a shell's `$(…)` in a script is left alone unless it looks like a variable of Tekton",
-        ),
-    ),
+    ("non-existent variable", "unknown-variable", Some("declare it, or correct the name")),
     (
         "Invalid referencing of parameters",
         "unknown-variable",

@@ -21,7 +21,13 @@
 pub mod binding;
 pub mod part;
 
+pub mod check;
+pub mod lint;
+pub mod locate;
+pub mod render;
+
 mod beta;
+mod crossdoc;
 mod diagnostic;
 mod errors;
 mod gates;
@@ -34,6 +40,7 @@ mod rules;
 mod text;
 mod vars;
 
+pub use check::{Finding, Options, Report, Source, check_files};
 pub use diagnostic::{Diagnostic, Severity, field_error};
 pub use gates::Version;
 pub use object::{Operation, validate, validate_with_source};

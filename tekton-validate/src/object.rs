@@ -6,7 +6,7 @@ use tekton_types::Object;
 use tekton_types::config::Config;
 use tekton_types::v1::{Pipeline, PipelineRun, Task, TaskRun};
 
-use crate::beta::{self, Leftovers, Shape};
+use crate::beta::{self, Shape};
 use crate::diagnostic::{Diagnostic, from_errors};
 use crate::errors::{Errors, FieldError};
 use crate::gates::{Gates, Version};
@@ -120,7 +120,7 @@ fn of_beta<T: DeserializeOwned>(
     operation: Operation<'_>,
     check: impl FnOnce(&T) -> Errors,
 ) -> Errors {
-    let (adapted, left) = match adapt::<T>(object, shape) {
+    let (adapted, left) = match beta::read::<T>(object, shape) {
         Ok(adapted) => adapted,
         Err(problem) => return FieldError::new(problem, &["spec"]).into(),
     };
@@ -132,13 +132,6 @@ fn of_beta<T: DeserializeOwned>(
     errors
 }
 
-fn adapt<T: DeserializeOwned>(object: &Object, shape: Shape) -> Result<(T, Leftovers), String> {
-    let mut value = object.to_json();
-    let left = beta::adapt(shape, &mut value["spec"], "spec");
-    value["apiVersion"] = "tekton.dev/v1".into();
-    serde_json::from_value(value).map(|object| (object, left)).map_err(|e| e.to_string())
-}
-
 /// An older run in the shape of v1.
 fn as_v1<T: DeserializeOwned>(object: &Object) -> Option<T> {
     let shape = match object {
@@ -146,5 +139,5 @@ fn as_v1<T: DeserializeOwned>(object: &Object) -> Option<T> {
         Object::V1Beta1PipelineRun(_) => Shape::PipelineRunSpec,
         _ => return None,
     };
-    adapt(object, shape).ok().map(|(object, _)| object)
+    beta::read(object, shape).ok().map(|(object, _)| object)
 }

@@ -1,0 +1,217 @@
+//! Documents checked together: what a reference leads to among the given objects must fit the referrer.
+
+use std::collections::HashMap;
+
+use tekton_types::Object;
+use tekton_types::v1::{ParamSpec, Pipeline, PipelineRun, PipelineSpec, PipelineTask, Step, Task, TaskRun, TaskSpec};
+use tekton_types::v1beta1::StepActionSpec;
+
+use crate::beta;
+use crate::binding::{self, ResolvedTask};
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::text::quote;
+
+/// Objects that references can lead to, by name.
+#[derive(Debug, Default)]
+struct Index<'a> {
+    tasks: HashMap<&'a str, &'a TaskSpec>,
+    pipelines: HashMap<&'a str, &'a PipelineSpec>,
+    step_actions: HashMap<&'a str, &'a StepActionSpec>,
+}
+
+/// What is found, with the position of the object that it is about.
+pub(crate) fn check(objects: &[&Object]) -> Vec<(usize, Diagnostic)> {
+    let converted: Vec<Option<Object>> = objects.iter().map(|o| beta::to_v1(o)).collect();
+    let objects: Vec<&Object> = objects.iter().zip(&converted).map(|(o, c)| c.as_ref().unwrap_or(o)).collect();
+    let mut index = Index::default();
+    for object in &objects {
+        match object {
+            Object::Task(task) => {
+                index.tasks.insert(object.name(), &task.spec);
+            }
+            Object::Pipeline(pipeline) => {
+                index.pipelines.insert(object.name(), &pipeline.spec);
+            }
+            Object::StepAction(action) => {
+                index.step_actions.insert(object.name(), &action.spec);
+            }
+            Object::V1Alpha1StepAction(action) => {
+                index.step_actions.insert(object.name(), &action.spec);
+            }
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    for (position, object) in objects.iter().enumerate() {
+        let mut checker = Checker { index: &index, found: Vec::new() };
+        match object {
+            Object::Task(task) => checker.task(task),
+            Object::TaskRun(run) => checker.task_run(run),
+            Object::Pipeline(pipeline) => checker.pipeline(pipeline),
+            Object::PipelineRun(run) => checker.pipeline_run(run),
+            _ => {}
+        }
+        found.extend(checker.found.into_iter().map(|d| (position, d)));
+    }
+    found
+}
+
+/// The spec of a pipeline task, in place or among the given objects.
+fn spec_of<'t>(index: &'t Index<'t>, task: &'t PipelineTask) -> Option<&'t TaskSpec> {
+    if let Some(embedded) = &task.task_spec {
+        return Some(&embedded.task_spec).filter(|_| !embedded.is_custom_task());
+    }
+    let reference = task.task_ref.as_ref().filter(|r| r.resolver.is_empty() && r.api_version.is_empty())?;
+    index.tasks.get(reference.name.as_str()).copied()
+}
+
+struct Checker<'a> {
+    index: &'a Index<'a>,
+    found: Vec<Diagnostic>,
+}
+
+impl Checker<'_> {
+    fn add(&mut self, code: &'static str, message: String, path: String) {
+        self.found.push(Diagnostic::new(code, Severity::Error, message, [path]));
+    }
+
+    fn verdict(&mut self, code: &'static str, verdict: binding::Result, path: &str) {
+        if let Err(problem) = verdict {
+            self.add(code, problem.0, path.to_owned());
+        }
+    }
+
+    fn task(&mut self, task: &Task) {
+        self.steps(&task.spec.steps, "spec");
+    }
+
+    fn steps(&mut self, steps: &[Step], path: &str) {
+        for (index, step) in steps.iter().enumerate() {
+            let Some(reference) = step.r#ref.as_ref().filter(|r| r.resolver.is_empty()) else { continue };
+            if let Some(action) = self.index.step_actions.get(reference.name.as_str()) {
+                let verdict = binding::step_action_parameters(&step.params, &action.params);
+                self.verdict("step-action-params", verdict, &format!("{path}.steps[{index}].params"));
+            }
+        }
+    }
+
+    fn task_run(&mut self, run: &TaskRun) {
+        let spec = &run.spec;
+        if let Some(inline) = &spec.task_spec {
+            self.steps(&inline.steps, "spec.taskSpec");
+            self.run_of_task(run, inline, false);
+        } else if let Some(reference) = spec.task_ref.as_ref().filter(|r| r.resolver.is_empty())
+            && let Some(task) = self.index.tasks.get(reference.name.as_str()).copied()
+        {
+            self.run_of_task(run, task, true);
+        }
+    }
+
+    fn run_of_task(&mut self, run: &TaskRun, task: &TaskSpec, by_reference: bool) {
+        let spec = &run.spec;
+        self.verdict("params", binding::task_params(&task.params, &spec.params, &[]), "spec.params");
+        self.verdict("param-enum", binding::enum_param(&spec.params, &task.params), "spec.params");
+        self.verdict("array-index", binding::task_param_array_index(task, &spec.params), "spec.params");
+        self.verdict("overrides", binding::overrides(task, spec), "spec.stepSpecs");
+        if by_reference {
+            self.verdict("workspaces", binding::task_workspaces(&task.workspaces, &spec.workspaces), "spec.workspaces");
+        }
+    }
+
+    fn pipeline(&mut self, pipeline: &Pipeline) {
+        self.pipeline_spec(&pipeline.spec, "spec", &[]);
+    }
+
+    fn pipeline_run(&mut self, run: &PipelineRun) {
+        let spec = &run.spec;
+        let pipeline = match (&spec.pipeline_spec, &spec.pipeline_ref) {
+            (Some(inline), _) => {
+                self.pipeline_spec(inline, "spec.pipelineSpec", &spec.params);
+                inline
+            }
+            (None, Some(reference)) if reference.resolver.is_empty() => {
+                match self.index.pipelines.get(reference.name.as_str()) {
+                    Some(pipeline) => pipeline,
+                    None => return,
+                }
+            }
+            _ => return,
+        };
+        self.verdict("params", binding::required_parameters_provided(&pipeline.params, &spec.params), "spec.params");
+        self.verdict("param-type", binding::param_types_matching(pipeline, &spec.params), "spec.params");
+        self.verdict("object-keys", binding::object_param_required_keys(&pipeline.params, &spec.params), "spec.params");
+        self.verdict("param-enum", binding::enum_param(&spec.params, &pipeline.params), "spec.params");
+        self.verdict("array-index", binding::pipeline_param_array_index(pipeline, &spec.params), "spec.params");
+        self.verdict("workspaces", binding::pipeline_workspaces(pipeline, &spec.workspaces), "spec.workspaces");
+        self.verdict("task-run-specs", binding::task_run_specs(pipeline, spec), "spec.taskRunSpecs");
+    }
+
+    fn pipeline_spec(&mut self, pipeline: &PipelineSpec, path: &str, params: &[tekton_types::v1::Param]) {
+        let index_of_objects = self.index;
+        let mut resolved: Vec<ResolvedTask<'_>> = Vec::new();
+        let mut all_known = true;
+        for (field, tasks) in [("tasks", &pipeline.tasks), ("finally", &pipeline.r#finally)] {
+            for (index, task) in tasks.iter().enumerate() {
+                let path = format!("{path}.{field}[{index}]");
+                let spec = spec_of(index_of_objects, task);
+                let is_custom = task.task_ref.as_ref().is_some_and(tekton_types::v1::TaskRef::is_custom_task)
+                    || task.task_spec.as_ref().is_some_and(tekton_types::v1::EmbeddedTask::is_custom_task);
+                all_known &= spec.is_some() || is_custom;
+                if let Some(spec) = spec.filter(|_| task.task_ref.is_some()) {
+                    self.referenced_task(task, spec, &path);
+                } else if let Some(embedded) = &task.task_spec {
+                    self.steps(&embedded.task_spec.steps, &format!("{path}.taskSpec"));
+                    let declared: Vec<ParamSpec> = embedded
+                        .task_spec
+                        .params
+                        .iter()
+                        .filter(|d| {
+                            // What the pipeline or the run has under this name is handed down.
+                            !pipeline.params.iter().any(|p| p.name == d.name)
+                                && !params.iter().any(|p| p.name == d.name)
+                        })
+                        .cloned()
+                        .collect();
+                    let verdict = binding::resolved_task(&task.name, &declared, &task.params, task.matrix.as_ref());
+                    self.verdict("params", verdict, &format!("{path}.params"));
+                }
+                resolved.push(ResolvedTask { task, spec, is_custom });
+            }
+        }
+        if all_known {
+            self.verdict("results", binding::pipeline_task_results(&resolved), &format!("{path}.tasks"));
+            self.verdict("results", binding::pipeline_results(pipeline, &resolved), &format!("{path}.results"));
+        }
+        let verdict = binding::optional_workspaces(&pipeline.workspaces, &resolved);
+        self.verdict("workspaces", verdict, &format!("{path}.workspaces"));
+    }
+
+    /// A task by reference: its parameters and workspaces, each problem at its place.
+    fn referenced_task(&mut self, task: &PipelineTask, spec: &TaskSpec, path: &str) {
+        let verdict = binding::resolved_task(&task.name, &spec.params, &task.params, task.matrix.as_ref());
+        self.verdict("params", verdict, &format!("{path}.params"));
+        let name = task.task_ref.as_ref().map_or("", |r| r.name.as_str());
+        for declared in spec.workspaces.iter().filter(|d| !d.optional) {
+            if !task.workspaces.iter().any(|b| b.name == declared.name) {
+                let message = format!(
+                    "Task {} requires workspace {}, which pipeline task {} does not bind",
+                    quote(name),
+                    quote(&declared.name),
+                    quote(&task.name)
+                );
+                self.add("unbound-workspace", message, format!("{path}.workspaces"));
+            }
+        }
+        for (index, bound) in task.workspaces.iter().enumerate() {
+            if !spec.workspaces.iter().any(|d| d.name == bound.name) {
+                let message = format!(
+                    "pipeline task {} binds workspace {}, which Task {} does not declare",
+                    quote(&task.name),
+                    quote(&bound.name),
+                    quote(name)
+                );
+                self.add("undeclared-workspace", message, format!("{path}.workspaces[{index}]"));
+            }
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Reports as people and machines read them: compiler-like text, JSON, SARIF, GitHub annotations.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+use tekton_types::yaml::Span;
+
+use crate::check::{Finding, Report, Source};
+use crate::diagnostic::Severity;
+
+fn word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    }
+}
+
+/// A report as text: each finding with its lines and carets, then a summary.
+pub fn text(report: &Report, sources: &[Source]) -> String {
+    let mut out = String::new();
+    for finding in &report.findings {
+        let source = sources.iter().find(|s| s.name == finding.file);
+        one(&mut out, finding, source.map_or("", |s| &s.text));
+        out.push('\n');
+    }
+    let _ = writeln!(out, "{}", summary(report));
+    out
+}
+
+/// One line about how much was checked and found.
+pub fn summary(report: &Report) -> String {
+    let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    let mut line = format!(
+        "{} checked: {}, {}",
+        count(report.checked, "object"),
+        count(report.errors(), "error"),
+        count(report.warnings(), "warning")
+    );
+    if report.skipped > 0 {
+        let _ = write!(line, "; {} of other APIs passed over", count(report.skipped, "document"));
+    }
+    line
+}
+
+fn one(out: &mut String, finding: &Finding, text: &str) {
+    let diagnostic = &finding.diagnostic;
+    let _ = writeln!(out, "{}[{}]: {}", word(diagnostic.severity), diagnostic.code, headline(finding));
+    let width = finding.spans.iter().map(|s| s.line).max().unwrap_or(1).to_string().len();
+    let pad = " ".repeat(width);
+    for (index, span) in finding.spans.iter().enumerate().take(4) {
+        let arrow = if index == 0 { "-->" } else { ":::" };
+        let _ = writeln!(out, "{pad}{arrow} {}:{}:{}", finding.file, span.line, span.column);
+        snippet(out, text, *span, width);
+    }
+    if !finding.object.trim().is_empty() {
+        let _ = writeln!(out, "{pad} = in {}", finding.object);
+    }
+    for line in diagnostic.details.lines() {
+        let _ = writeln!(out, "{pad} = note: {line}");
+    }
+    if let Some(help) = &diagnostic.help {
+        let _ = writeln!(out, "{pad} = help: {help}");
+    }
+}
+
+fn headline(finding: &Finding) -> String {
+    let diagnostic = &finding.diagnostic;
+    let paths: Vec<&str> = diagnostic.paths.iter().map(String::as_str).filter(|p| !p.is_empty()).collect();
+    if paths.is_empty() || diagnostic.message.contains(paths[0]) {
+        return diagnostic.message.clone();
+    }
+    format!("{}: {}", diagnostic.message, paths.join(", "))
+}
+
+fn snippet(out: &mut String, text: &str, span: Span, width: usize) {
+    let Some(line) = text.lines().nth(span.line.saturating_sub(1)) else { return };
+    let pad = " ".repeat(width);
+    let before: String =
+        line.chars().take(span.column.saturating_sub(1)).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+    let covered = text.get(span.start..span.end).unwrap_or_default();
+    let length = covered.lines().next().unwrap_or_default().trim_end().chars().count().max(1);
+    let _ = writeln!(out, "{pad} |");
+    let _ = writeln!(out, "{:>width$} | {line}", span.line);
+    let _ = writeln!(out, "{pad} | {before}{}", "^".repeat(length));
+}
+
+/// A report as JSON.
+pub fn json(report: &Report) -> Value {
+    let findings: Vec<Value> = report
+        .findings
+        .iter()
+        .map(|finding| {
+            let diagnostic = &finding.diagnostic;
+            let places: Vec<Value> = finding
+                .spans
+                .iter()
+                .map(|s| json!({ "line": s.line, "column": s.column, "start": s.start, "end": s.end }))
+                .collect();
+            json!({
+                "file": finding.file,
+                "document": finding.document,
+                "object": finding.object,
+                "code": diagnostic.code,
+                "severity": word(diagnostic.severity),
+                "message": diagnostic.message,
+                "paths": diagnostic.paths,
+                "details": diagnostic.details,
+                "help": diagnostic.help,
+                "places": places,
+            })
+        })
+        .collect();
+    json!({
+        "checked": report.checked,
+        "skipped": report.skipped,
+        "errors": report.errors(),
+        "warnings": report.warnings(),
+        "findings": findings,
+    })
+}
+
+/// A report as SARIF 2.1.0, for code hosts.
+pub fn sarif(report: &Report) -> Value {
+    let rules: BTreeSet<&str> = report.findings.iter().map(|f| f.diagnostic.code).collect();
+    let rules: Vec<Value> = rules.into_iter().map(|code| json!({ "id": code })).collect();
+    let results: Vec<Value> = report
+        .findings
+        .iter()
+        .map(|finding| {
+            let locations: Vec<Value> = finding
+                .spans
+                .iter()
+                .map(|s| {
+                    json!({ "physicalLocation": {
+                        "artifactLocation": { "uri": finding.file },
+                        "region": { "startLine": s.line, "startColumn": s.column },
+                    }})
+                })
+                .collect();
+            json!({
+                "ruleId": finding.diagnostic.code,
+                "level": word(finding.diagnostic.severity),
+                "message": { "text": headline(finding) },
+                "locations": locations,
+            })
+        })
+        .collect();
+    json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{
+            "tool": { "driver": { "name": "tekton", "rules": rules } },
+            "results": results,
+        }],
+    })
+}
+
+/// A report as workflow commands, which GitHub shows beside the lines.
+pub fn github(report: &Report) -> String {
+    let escape = |text: &str| text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
+    let mut out = String::new();
+    for finding in &report.findings {
+        let span = finding.spans.first().copied().unwrap_or_default();
+        let _ = writeln!(
+            out,
+            "::{} file={},line={},col={},title={}::{}",
+            word(finding.diagnostic.severity),
+            finding.file,
+            span.line,
+            span.column,
+            finding.diagnostic.code,
+            escape(&headline(finding))
+        );
+    }
+    out
+}

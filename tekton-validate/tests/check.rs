@@ -1,0 +1,133 @@
+//! Whole files as a user gives them, and what the report says.
+
+use tekton_types::config::Config;
+use tekton_validate::{Options, Report, Source, check_files, render};
+
+fn check(text: &str, lint: bool) -> (Report, Vec<Source>) {
+    let sources = vec![Source { name: "ci.yaml".to_owned(), text: text.to_owned() }];
+    let report = check_files(&sources, &Options { config: Config::default(), lint, alone: false });
+    (report, sources)
+}
+
+fn codes(text: &str, lint: bool) -> Vec<&'static str> {
+    check(text, lint).0.findings.iter().map(|f| f.diagnostic.code).collect()
+}
+
+const TASK: &str = "\
+apiVersion: tekton.dev/v1
+kind: Task
+metadata:
+  name: build
+spec:
+  workspaces:
+  - name: source
+  params:
+  - name: url
+  steps:
+  - name: clone
+    image: alpine/git:v2
+    args: [\"$(params.url)\", \"$(params.nope)\"]
+";
+
+#[test]
+fn an_error_is_shown_at_its_line_with_caret_and_help() {
+    let (report, sources) = check(TASK, false);
+    let text = render::text(&report, &sources);
+    let expected = "\
+error[unknown-variable]: non-existent variable in \"$(params.nope)\": spec.steps[0].args[1]
+  --> ci.yaml:13:29
+   |
+13 |     args: [\"$(params.url)\", \"$(params.nope)\"]
+   |                             ^^^^^^^^^^^^^^^^
+   = in Task build
+   = help: declare it, or correct the name
+";
+    assert!(text.contains(expected), "{text}");
+    assert!(text.ends_with("1 object checked: 1 error, 0 warnings\n"), "{text}");
+    assert_eq!(report.exit_code(), 1);
+}
+
+#[test]
+fn a_misspelt_or_moved_field_gets_a_suggestion() {
+    let text = "\
+apiVersion: tekton.dev/v1
+kind: PipelineRun
+metadata:
+  name: run
+spec:
+  podTemplate:
+    serviceAccountName: bot
+  pipelineRef:
+    name: p
+";
+    let (report, sources) = check(text, false);
+    let shown = render::text(&report, &sources);
+    assert!(shown.contains("did you mean spec.taskRunTemplate"), "{shown}");
+}
+
+#[test]
+fn documents_of_one_file_are_checked_together() {
+    let text = format!(
+        "{}---\n{}",
+        TASK.replace(", \"$(params.nope)\"", ""),
+        "\
+apiVersion: tekton.dev/v1
+kind: Pipeline
+metadata:
+  name: p
+spec:
+  workspaces:
+  - name: shared
+  tasks:
+  - name: first
+    taskRef:
+      name: build
+    workspaces:
+    - name: cache
+      workspace: shared
+"
+    );
+    assert_eq!(codes(&text, false), ["params", "unbound-workspace", "undeclared-workspace"]);
+}
+
+#[test]
+fn lint_finds_injection_and_what_is_never_used() {
+    let text = TASK
+        .replace("    args: [\"$(params.url)\", \"$(params.nope)\"]\n", "    script: git clone $(params.url)\n")
+        .replace("alpine/git:v2", "alpine/git");
+    let mut found = codes(&text, true);
+    found.sort_unstable();
+    assert_eq!(found, ["param-in-script", "unpinned-image", "unused-workspace"]);
+    assert!(codes(&text, false).is_empty());
+}
+
+#[test]
+fn generated_names_and_other_kinds_are_fine() {
+    let text = "\
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: c}
+---
+apiVersion: tekton.dev/v1beta1
+kind: TaskRun
+metadata: {generateName: r-}
+spec:
+  taskSpec:
+    steps: [{image: 'alpine:3'}]
+";
+    let (report, _) = check(text, false);
+    assert_eq!((report.findings.len(), report.checked, report.skipped), (0, 1, 1));
+    assert_eq!(
+        render::summary(&report),
+        "1 object checked: 0 errors, 0 warnings; 1 document of other APIs passed over"
+    );
+}
+
+#[test]
+fn text_that_is_no_yaml_is_an_error_with_a_place() {
+    let (report, _) = check("kind: [\n", false);
+    assert_eq!(report.findings[0].diagnostic.code, "yaml");
+    assert!(render::github(&report).starts_with("::error file=ci.yaml,line="));
+    assert_eq!(render::json(&report)["errors"], 1);
+    assert_eq!(render::sarif(&report)["runs"][0]["results"][0]["ruleId"], "yaml");
+}
