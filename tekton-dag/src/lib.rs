@@ -41,8 +41,6 @@ pub mod child;
 
 pub mod state;
 
-pub mod live;
-
 pub mod skip;
 
 pub mod when;

@@ -27,6 +27,7 @@ mod cluster;
 pub mod convert;
 mod gc;
 mod kinds;
+pub mod node;
 pub mod patch;
 pub mod resources;
 pub mod runtime;

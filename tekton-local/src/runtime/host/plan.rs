@@ -274,7 +274,12 @@ fn shadow(b: &mut Builder, host_dirs: &[String], spec: &ContainerSpec) -> Result
             continue;
         };
         let rest = Path::new(target).strip_prefix(parent).expect("an ancestor is a prefix").to_path_buf();
-        missing.entry(parent.to_path_buf()).or_default().push((rest, is_file));
+        let Ok(parent) = parent.canonicalize() else { continue };
+        // Through a link, such as /var/run, the path may lead to a directory that the container has of its own.
+        if !host_dirs.iter().any(|d| parent.starts_with(d)) {
+            continue;
+        }
+        missing.entry(parent).or_default().push((rest, is_file));
     }
     if missing.is_empty() {
         return Ok(());

@@ -103,6 +103,17 @@ pub(crate) fn mkdir_in(dir: BorrowedFd<'_>, name: &CStr, mode: libc::mode_t) -> 
     }
 }
 
+/// Makes an empty file `name` in the directory `dir`; one that exists is no error, a link is not followed.
+pub(crate) fn create_in(dir: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
+    let flags = libc::O_CREAT | libc::O_WRONLY | libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK;
+    // SAFETY: `name` is a C string that outlives the call.
+    let fd = check(c_long::from(unsafe { libc::openat(dir.as_raw_fd(), name.as_ptr(), flags, 0o644) }))
+        .map_err(io::Error::from_raw_os_error)?;
+    // SAFETY: the descriptor was just made and nobody else owns it.
+    drop(unsafe { OwnedFd::from_raw_fd(fd) });
+    Ok(())
+}
+
 /// A pipe whose ends close on exec.
 pub(super) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let mut fds = [0; 2];

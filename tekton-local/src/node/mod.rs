@@ -1,0 +1,343 @@
+//! The node: runs the pods that it sees through a [`kube::Client`] and writes their status, as a kubelet does.
+//!
+//! It knows nothing of the server behind the client. Pods that no node has yet are bound to this one.
+
+mod binaries;
+mod env;
+mod expand;
+mod fields;
+mod janitor;
+mod logs;
+mod probe;
+mod serve;
+mod slot;
+mod start;
+mod status;
+mod volumes;
+mod worker;
+mod workloads;
+
+pub use logs::{LogRange, Logs};
+
+use crate::runtime::host::{DEFAULT_PATH, HostRuntime};
+use crate::runtime::{Runtime, StartError};
+use futures::StreamExt;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
+use kube::runtime::watcher;
+use kube::{Api, Client};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::Arc;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// How a node behaves.
+#[derive(Clone)]
+pub struct NodeOptions {
+    /// The node's name, written into the pods that it runs.
+    pub name: String,
+    /// Where volumes, claims and logs are kept. It is made when it is missing.
+    pub data_dir: PathBuf,
+    /// Whether `data_dir` goes when the node ends, however it ends.
+    pub ephemeral: bool,
+    /// How containers run; the host runtime when absent.
+    pub runtime: Option<Arc<dyn Runtime>>,
+    /// Whether pods may mount any directory of the host.
+    pub allow_host_path: bool,
+    /// Directories of the host that pods may mount although `allow_host_path` is not set.
+    pub allowed_host_paths: Vec<PathBuf>,
+}
+
+impl NodeOptions {
+    /// A node named `tekton-local` that keeps its files in `data_dir`.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            name: "tekton-local".to_owned(),
+            data_dir: data_dir.into(),
+            ephemeral: false,
+            runtime: None,
+            allow_host_path: false,
+            allowed_host_paths: Vec::new(),
+        }
+    }
+}
+
+impl std::fmt::Debug for NodeOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NodeOptions")
+            .field("name", &self.name)
+            .field("data_dir", &self.data_dir)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a node did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NodeError {
+    /// The data directory can't be used.
+    #[error("failed to prepare the node's directory {path}")]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// What went wrong.
+        source: io::Error,
+    },
+    /// The runtime does not work on this machine.
+    #[error("failed to run a container: {0}")]
+    Runtime(#[source] StartError),
+}
+
+/// What all workers of a node share.
+struct Context {
+    client: Client,
+    node: String,
+    data_dir: PathBuf,
+    path: String,
+    runtime: Arc<dyn Runtime>,
+    logs: Arc<Logs>,
+    allow_host_path: bool,
+    allowed_host_paths: Vec<PathBuf>,
+}
+
+impl Context {
+    fn pod_dir(&self, pod: &Pod) -> PathBuf {
+        self.data_dir.join("pods").join(pod.metadata.uid.as_deref().unwrap_or("unknown"))
+    }
+}
+
+/// A node that can be started.
+#[derive(Debug)]
+pub struct Node;
+
+/// A running node. Dropping it ends the node at once.
+pub struct NodeHandle {
+    logs: Arc<Logs>,
+    runtime: &'static str,
+    tasks: Vec<JoinHandle<()>>,
+    stop: watch::Sender<bool>,
+    data_dir: PathBuf,
+    janitor: Option<janitor::Janitor>,
+}
+
+impl std::fmt::Debug for NodeHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NodeHandle").field("data_dir", &self.data_dir).finish_non_exhaustive()
+    }
+}
+
+impl Node {
+    /// Starts a node: checks that containers can run, then runs the pods that the client shows.
+    ///
+    /// Errors: the data directory can't be made, or the machine does not permit what the runtime needs; the text of
+    /// the latter says what to change.
+    pub async fn start(client: Client, options: NodeOptions) -> Result<NodeHandle, NodeError> {
+        let NodeOptions { name, data_dir, ephemeral, runtime, allow_host_path, allowed_host_paths } = options;
+        let failed = |path: &PathBuf| {
+            let path = path.clone();
+            move |source| NodeError::Directory { path, source }
+        };
+        std::fs::create_dir_all(&data_dir).map_err(failed(&data_dir))?;
+        let data_dir = std::fs::canonicalize(&data_dir).map_err(failed(&data_dir))?;
+        let janitor =
+            if ephemeral { Some(janitor::Janitor::watch(&data_dir).map_err(failed(&data_dir))?) } else { None };
+        let runtime = match runtime {
+            Some(runtime) => runtime,
+            None => host_runtime(&data_dir).map_err(failed(&data_dir))?,
+        };
+        if let Err(error) = runtime.check().await {
+            if ephemeral {
+                remove(data_dir).await;
+            }
+            return Err(NodeError::Runtime(error));
+        }
+        let logs = Arc::new(Logs::new(data_dir.join("pods")));
+        let ctx = Arc::new(Context {
+            client,
+            node: name,
+            path: search_path(),
+            logs: logs.clone(),
+            allow_host_path,
+            allowed_host_paths,
+            data_dir: data_dir.clone(),
+            runtime,
+        });
+        let (stop, stopped) = watch::channel(false);
+        let runtime = ctx.runtime.name();
+        let tasks = vec![
+            tokio::spawn(pods(ctx.clone(), stopped.clone())),
+            tokio::spawn(claims(ctx.clone(), stopped.clone())),
+            tokio::spawn(workloads::run(ctx, stopped)),
+        ];
+        Ok(NodeHandle { logs, runtime, tasks, stop, data_dir, janitor })
+    }
+}
+
+impl NodeHandle {
+    /// The logs of the pods of this node.
+    pub fn logs(&self) -> Arc<Logs> {
+        self.logs.clone()
+    }
+
+    /// The name of the runtime that runs the containers.
+    pub fn runtime(&self) -> &'static str {
+        self.runtime
+    }
+
+    /// Ends every container at once and waits until nothing is left.
+    pub async fn shutdown(mut self) {
+        self.stop.send_replace(true);
+        for task in std::mem::take(&mut self.tasks) {
+            // A task that panicked has ended too.
+            drop(task.await);
+        }
+        if let Some(janitor) = self.janitor.take() {
+            remove(self.data_dir.clone()).await;
+            janitor.dismiss();
+        }
+    }
+}
+
+impl Drop for NodeHandle {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+/// The host runtime of a data directory, with Tekton's programs installed in it.
+fn host_runtime(data_dir: &std::path::Path) -> io::Result<Arc<dyn Runtime>> {
+    let programs = data_dir.join("ko-app");
+    binaries::install(&programs)?;
+    Ok(Arc::new(HostRuntime::new(data_dir.join("staging"), Some(programs))?))
+}
+
+/// The search path of containers: this machine's, then the usual directories that it lacks.
+fn search_path() -> String {
+    let mut path = std::env::var("PATH").unwrap_or_default();
+    for dir in DEFAULT_PATH.split(':') {
+        if !path.split(':').any(|known| known == dir) {
+            if !path.is_empty() {
+                path.push(':');
+            }
+            path.push_str(dir);
+        }
+    }
+    path
+}
+
+/// Removes a directory tree, whatever the modes of its directories.
+async fn remove(dir: PathBuf) {
+    let removal = tokio::task::spawn_blocking(move || {
+        if std::fs::remove_dir_all(&dir).is_err() && dir.exists() {
+            open_up(&dir);
+            // What still can't be removed belongs to somebody else.
+            drop(std::fs::remove_dir_all(&dir));
+        }
+    });
+    drop(removal.await);
+}
+
+fn open_up(dir: &std::path::Path) {
+    use std::os::unix::fs::PermissionsExt;
+    drop(std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700)));
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            open_up(&entry.path());
+        }
+    }
+}
+
+type Workers = BTreeMap<String, (watch::Sender<Option<Arc<Pod>>>, JoinHandle<()>)>;
+
+/// Watches pods and keeps a worker for each that is this node's.
+async fn pods(ctx: Arc<Context>, mut stopped: watch::Receiver<bool>) {
+    let mut workers = Workers::new();
+    let mut events = pin!(watcher(Api::<Pod>::all(ctx.client.clone()), watcher::Config::default()));
+    let mut listed: Option<Vec<String>> = None;
+    loop {
+        let event = tokio::select! {
+            event = events.next() => event,
+            _ = stopped.changed() => break,
+        };
+        match event {
+            None => break,
+            // The watcher tries again by itself.
+            Some(Err(_)) => tokio::time::sleep(std::time::Duration::from_millis(200)).await,
+            Some(Ok(watcher::Event::Init)) => listed = Some(Vec::new()),
+            Some(Ok(watcher::Event::InitApply(pod))) => {
+                listed.get_or_insert_default().push(pod.metadata.uid.clone().unwrap_or_default());
+                apply(&ctx, &mut workers, pod);
+            }
+            Some(Ok(watcher::Event::InitDone)) => {
+                if let Some(listed) = listed.take() {
+                    let gone: Vec<String> = workers.keys().filter(|uid| !listed.contains(uid)).cloned().collect();
+                    gone.iter().for_each(|uid| forget(&mut workers, uid));
+                }
+            }
+            Some(Ok(watcher::Event::Apply(pod))) => apply(&ctx, &mut workers, pod),
+            Some(Ok(watcher::Event::Delete(pod))) => {
+                forget(&mut workers, pod.metadata.uid.as_deref().unwrap_or_default());
+            }
+        }
+    }
+    let ending: Vec<JoinHandle<()>> = workers
+        .into_values()
+        .map(|(updates, task)| {
+            drop(updates);
+            task
+        })
+        .collect();
+    for task in ending {
+        // A worker that panicked has ended too.
+        drop(task.await);
+    }
+}
+
+fn apply(ctx: &Arc<Context>, workers: &mut Workers, pod: Pod) {
+    let uid = pod.metadata.uid.clone().unwrap_or_default();
+    if let Some((updates, _)) = workers.get(&uid) {
+        updates.send_replace(Some(Arc::new(pod)));
+        return;
+    }
+    let spec = pod.spec.as_ref();
+    let node = spec.and_then(|s| s.node_name.as_deref()).filter(|n| !n.is_empty());
+    let gated = spec.and_then(|s| s.scheduling_gates.as_ref()).is_some_and(|gates| !gates.is_empty());
+    if node.is_some_and(|node| node != ctx.node)
+        || gated
+        || (node.is_none() && pod.metadata.deletion_timestamp.is_some())
+    {
+        return;
+    }
+    let pod = Arc::new(pod);
+    let (updates, receiver) = watch::channel(Some(pod.clone()));
+    let task = tokio::spawn(worker::Worker::new(ctx.clone(), pod, receiver).run());
+    workers.retain(|_, (_, task)| !task.is_finished());
+    workers.insert(uid, (updates, task));
+}
+
+fn forget(workers: &mut Workers, uid: &str) {
+    if let Some((updates, _)) = workers.get(uid) {
+        updates.send_replace(None);
+    }
+}
+
+/// Removes the directories of claims that have gone.
+async fn claims(ctx: Arc<Context>, mut stopped: watch::Receiver<bool>) {
+    let mut events = pin!(watcher(Api::<PersistentVolumeClaim>::all(ctx.client.clone()), watcher::Config::default()));
+    loop {
+        let event = tokio::select! {
+            event = events.next() => event,
+            _ = stopped.changed() => return,
+        };
+        match event {
+            None => return,
+            Some(Ok(watcher::Event::Delete(claim))) => remove(volumes::claims::path(&ctx, &claim)).await,
+            Some(Ok(_)) => {}
+            Some(Err(_)) => tokio::time::sleep(std::time::Duration::from_millis(500)).await,
+        }
+    }
+}

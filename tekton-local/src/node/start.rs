@@ -1,0 +1,278 @@
+//! From a container of a Pod to what its runtime needs, and the life of the process that comes of it.
+
+use super::slot::{Slot, now};
+use super::volumes::Volumes;
+use super::worker::Event;
+use super::{Context, binaries, env, expand, probe};
+use crate::runtime::{ContainerSpec, Mount, StartError};
+use k8s_openapi::api::core::v1::{Container, Pod, SecurityContext};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc::UnboundedSender;
+
+/// Why a container did not start.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// It waits with this reason and message, to be tried again.
+    Waiting(&'static str, String),
+    /// It counts as ended, with exit code 128 and reason `StartError`.
+    Ended(String),
+}
+
+/// A start of a container: everything of the pod that it needs, as it was when the start began.
+pub(super) struct Launch {
+    pub(super) ctx: Arc<Context>,
+    pub(super) pod: Arc<Pod>,
+    pub(super) container: Container,
+    pub(super) volumes: Arc<tokio::sync::RwLock<Volumes>>,
+    pub(super) index: usize,
+    pub(super) attempt: i32,
+    pub(super) replaced: bool,
+    pub(super) events: UnboundedSender<Event>,
+}
+
+impl Launch {
+    /// Starts the container, tells the worker, and sees it to its end.
+    pub(super) async fn run(self) {
+        let (index, attempt) = (self.index, self.attempt);
+        let uid = self.pod.metadata.uid.clone().unwrap_or_default();
+        let name = self.container.name.clone();
+        let refuse = |refusal| drop(self.events.send(Event::Refused { index, attempt, refusal }));
+        let (spec, message_file) = match self.spec().await {
+            Ok(spec) => spec,
+            Err(refusal) => return refuse(refusal),
+        };
+        let log = match self.ctx.logs.start(&uid, &name, attempt) {
+            Ok(log) => log,
+            Err(error) => {
+                return refuse(Refusal::Waiting("CreateContainerError", format!("failed to make a log: {error}")));
+            }
+        };
+        let started = match self.ctx.runtime.start(spec).await {
+            Ok(started) => started,
+            Err(error) => {
+                log.end();
+                return refuse(match error {
+                    StartError::Start(text) => Refusal::Ended(text),
+                    other => Refusal::Waiting("CreateContainerError", other.to_string()),
+                });
+            }
+        };
+        let since = now();
+        let process = started.container.clone();
+        let out = tokio::spawn(log.clone().copy("stdout", started.stdout));
+        let err = tokio::spawn(log.clone().copy("stderr", started.stderr));
+        let hook = self.container.lifecycle.as_ref().and_then(|l| l.post_start.as_ref()).filter(|_| !self.replaced);
+        let hook_failed = match hook {
+            Some(handler) => {
+                let ended = async {
+                    process.wait().await;
+                    true
+                };
+                tokio::select! {
+                    ok = probe::hook(handler, &self.container, &process) => !ok,
+                    ended = ended => !ended,
+                }
+            }
+            None => false,
+        };
+        drop(self.events.send(Event::Started { index, attempt, process: process.clone(), since: since.clone() }));
+        if hook_failed {
+            drop(self.events.send(Event::Unhealthy { index, attempt }));
+        }
+        let exit = process.wait().await;
+        // The process namespace has ended, so the streams end too, unless a descriptor went elsewhere.
+        drop(tokio::time::timeout(Duration::from_secs(2), async { tokio::join!(out, err) }).await);
+        let mut message = super::logs::termination_message(&message_file);
+        let fallback = self.container.termination_message_policy.as_deref() == Some("FallbackToLogsOnError");
+        if fallback && exit.code != 0 && message.is_empty() {
+            message = self.ctx.logs.tail(&uid, &name, attempt);
+        }
+        log.end();
+        drop(self.events.send(Event::Exited { index, attempt, code: exit.code, message, since, finished: now() }));
+    }
+
+    async fn spec(&self) -> Result<(ContainerSpec, PathBuf), Refusal> {
+        let config = |text: String| Refusal::Waiting("CreateContainerConfigError", text);
+        let create = |text: String| Refusal::Waiting("CreateContainerError", text);
+        let (pod, container) = (&*self.pod, &self.container);
+        let pod_spec = pod.spec.as_ref().ok_or_else(|| config("the pod has no spec".into()))?;
+        let env = env::of(&self.ctx, pod, container).await.map_err(config)?;
+        let mut mounts = self.volumes.read().await.mounts(container, &env).map_err(config)?;
+        let message_file =
+            self.message_file(&mut mounts).map_err(|e| create(format!("failed to make a termination message: {e}")))?;
+        let identity = Identity::of(pod, container);
+        if identity.non_root && identity.user.unwrap_or(0) == 0 {
+            return Err(config(match identity.user {
+                Some(_) => "container's runAsUser breaks non-root policy".to_owned(),
+                None => "container has runAsNonRoot and image will run as root".to_owned(),
+            }));
+        }
+        let mut groups: Vec<u32> = Vec::new();
+        if let Some(context) = &pod_spec.security_context {
+            groups.extend(
+                context
+                    .supplemental_groups
+                    .iter()
+                    .flatten()
+                    .chain(&context.fs_group)
+                    .filter_map(|g| u32::try_from(*g).ok()),
+            );
+        }
+        let security = container.security_context.as_ref();
+        let spec = ContainerSpec {
+            namespace: pod.metadata.namespace.clone().unwrap_or_default(),
+            pod: pod_spec.hostname.clone().or_else(|| pod.metadata.name.clone()).unwrap_or_default(),
+            pod_uid: pod.metadata.uid.clone().unwrap_or_default(),
+            name: container.name.clone(),
+            image: container.image.clone().unwrap_or_default(),
+            argv: self.argv(&env),
+            working_dir: container.working_dir.clone().unwrap_or_default(),
+            env,
+            mounts,
+            user: identity.user,
+            group: identity.group,
+            groups,
+            read_only_root: security.and_then(|s| s.read_only_root_filesystem) == Some(true),
+            no_new_privileges: security.and_then(|s| s.allow_privilege_escalation) == Some(false),
+            hidden: vec![self.ctx.data_dir.clone()],
+        };
+        Ok((spec, message_file))
+    }
+
+    /// The process: command and arguments with variables replaced, or the program of one of Tekton's own images.
+    fn argv(&self, env: &[(String, String)]) -> Vec<String> {
+        let nop = || vec!["/ko-app/nop".to_owned()];
+        if self.replaced {
+            return nop();
+        }
+        let container = &self.container;
+        let mut argv: Vec<String> = container.command.clone().unwrap_or_default();
+        if argv.is_empty()
+            && let Some(program) = binaries::of_image(container.image.as_deref().unwrap_or_default())
+        {
+            argv.push(program);
+        }
+        if argv.is_empty() {
+            return argv;
+        }
+        argv.extend(container.args.iter().flatten().cloned());
+        argv.iter().map(|text| expand::expand(text, |name| expand::in_env(env, name))).collect()
+    }
+
+    /// Makes the file of the termination message and mounts it.
+    fn message_file(&self, mounts: &mut Vec<Mount>) -> std::io::Result<PathBuf> {
+        let dir = self.ctx.pod_dir(&self.pod).join("messages");
+        std::fs::create_dir_all(&dir)?;
+        let file = dir.join(format!("{}-{}", self.container.name, self.attempt));
+        std::fs::write(&file, "")?;
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o666))?;
+        let path = self
+            .container
+            .termination_message_path
+            .as_deref()
+            .filter(|p| !p.is_empty())
+            .unwrap_or("/dev/termination-log");
+        mounts.push(Mount {
+            source: file.clone(),
+            sub_path: String::new(),
+            target: format!("/{}", path.trim_matches('/')),
+            read_only: false,
+            is_file: true,
+        });
+        Ok(file)
+    }
+}
+
+/// Who the process is to be.
+struct Identity {
+    user: Option<u32>,
+    group: Option<u32>,
+    non_root: bool,
+}
+
+impl Identity {
+    fn of(pod: &Pod, container: &Container) -> Self {
+        let of_pod = pod.spec.as_ref().and_then(|s| s.security_context.as_ref());
+        let own: Option<&SecurityContext> = container.security_context.as_ref();
+        let id = |own: Option<i64>, of_pod: Option<i64>| own.or(of_pod).and_then(|id| u32::try_from(id).ok());
+        Self {
+            user: id(own.and_then(|s| s.run_as_user), of_pod.and_then(|s| s.run_as_user)),
+            group: id(own.and_then(|s| s.run_as_group), of_pod.and_then(|s| s.run_as_group)),
+            non_root: own.and_then(|s| s.run_as_non_root).or(of_pod.and_then(|s| s.run_as_non_root)) == Some(true),
+        }
+    }
+}
+
+/// Stops a container: its hook, SIGTERM, then SIGKILL when the grace is over.
+pub(super) async fn stop(container: Container, process: Arc<dyn crate::runtime::Container>, grace: Duration) {
+    let end = tokio::time::Instant::now() + grace;
+    if let Some(handler) = container.lifecycle.as_ref().and_then(|l| l.pre_stop.as_ref())
+        && !grace.is_zero()
+    {
+        drop(tokio::time::timeout_at(end, probe::hook(handler, &container, &process)).await);
+    }
+    if !grace.is_zero() {
+        process.signal(libc::SIGTERM);
+        if tokio::time::timeout_at(end, process.wait()).await.is_ok() {
+            return;
+        }
+    }
+    process.signal(libc::SIGKILL);
+}
+
+/// Starts the probes of a container that has started.
+pub(super) fn watch(slot: &mut Slot, index: usize, attempt: i32, events: &UnboundedSender<Event>) {
+    let Some(process) = slot.process.clone() else { return };
+    let container = Arc::new(slot.spec.clone());
+    let events = events.clone();
+    let task = tokio::spawn(async move {
+        if let Some(probe) = &container.startup_probe {
+            let rhythm = probe::Rhythm::of(probe);
+            tokio::time::sleep(rhythm.delay).await;
+            let mut failures = 0;
+            while !probe::once(probe, &container, &process).await {
+                failures += 1;
+                if failures >= rhythm.failures {
+                    drop(events.send(Event::Unhealthy { index, attempt }));
+                    return;
+                }
+                tokio::time::sleep(rhythm.period).await;
+            }
+            drop(events.send(Event::StartedUp { index, attempt }));
+        }
+        let readiness = async {
+            let Some(probe) = &container.readiness_probe else { return };
+            let rhythm = probe::Rhythm::of(probe);
+            tokio::time::sleep(rhythm.delay).await;
+            let (mut ready, mut streak) = (false, 0);
+            loop {
+                let ok = probe::once(probe, &container, &process).await;
+                streak = if ok == ready { 0 } else { streak + 1 };
+                if streak >= if ready { rhythm.failures } else { rhythm.successes } {
+                    (ready, streak) = (ok, 0);
+                    drop(events.send(Event::Ready { index, attempt, ready }));
+                }
+                tokio::time::sleep(rhythm.period).await;
+            }
+        };
+        let liveness = async {
+            let Some(probe) = &container.liveness_probe else { return };
+            let rhythm = probe::Rhythm::of(probe);
+            tokio::time::sleep(rhythm.delay).await;
+            let mut failures = 0;
+            loop {
+                failures = if probe::once(probe, &container, &process).await { 0 } else { failures + 1 };
+                if failures >= rhythm.failures {
+                    drop(events.send(Event::Unhealthy { index, attempt }));
+                    return;
+                }
+                tokio::time::sleep(rhythm.period).await;
+            }
+        };
+        tokio::join!(readiness, liveness);
+    });
+    slot.probes.push(task);
+}

@@ -1,0 +1,74 @@
+//! Persistent volume claims: a directory each, bound when the first pod asks for it.
+
+use super::super::Context;
+use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, Pod};
+use kube::Api;
+use kube::api::{Patch, PatchParams, PostParams};
+use serde_json::json;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+/// The directory of a claim, bound. Errors: a text for `FailedMount` or `Unschedulable`.
+pub(super) async fn directory(ctx: &Context, pod: &Pod, name: &str) -> Result<PathBuf, String> {
+    let namespace = pod.metadata.namespace.as_deref().unwrap_or("default");
+    let claims = Api::<PersistentVolumeClaim>::namespaced(ctx.client.clone(), namespace);
+    let claim = claims
+        .get_opt(name)
+        .await
+        .map_err(|error| error.to_string())?
+        .ok_or_else(|| format!("persistentvolumeclaim \"{name}\" not found"))?;
+    if claim.metadata.deletion_timestamp.is_some() {
+        return Err(format!("persistentvolumeclaim \"{name}\" is being deleted"));
+    }
+    let dir = path(ctx, &claim);
+    std::fs::create_dir_all(&dir).map_err(|error| error.to_string())?;
+    std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o777)).map_err(|error| error.to_string())?;
+    if claim.status.as_ref().and_then(|s| s.phase.as_deref()) != Some("Bound") {
+        bind(ctx, &claims, &claim, &dir).await.map_err(|error| error.to_string())?;
+    }
+    Ok(dir)
+}
+
+/// Where a claim keeps its files.
+pub(in crate::node) fn path(ctx: &Context, claim: &PersistentVolumeClaim) -> PathBuf {
+    ctx.data_dir.join("volumes").join(claim.metadata.uid.as_deref().unwrap_or("unknown"))
+}
+
+async fn bind(
+    ctx: &Context,
+    claims: &Api<PersistentVolumeClaim>,
+    claim: &PersistentVolumeClaim,
+    dir: &std::path::Path,
+) -> Result<(), kube::Error> {
+    let name = claim.metadata.name.as_deref().unwrap_or_default();
+    let uid = claim.metadata.uid.as_deref().unwrap_or_default();
+    let volume = claim
+        .spec
+        .as_ref()
+        .and_then(|s| s.volume_name.clone())
+        .filter(|n| !n.is_empty())
+        .unwrap_or_else(|| format!("pvc-{uid}"));
+    let modes =
+        claim.spec.as_ref().and_then(|s| s.access_modes.clone()).unwrap_or_else(|| vec!["ReadWriteOnce".into()]);
+    let capacity =
+        claim.spec.as_ref().and_then(|s| s.resources.as_ref()).and_then(|r| r.requests.clone()).unwrap_or_default();
+    let object = json!({
+        "apiVersion": "v1", "kind": "PersistentVolume",
+        "metadata": { "name": volume },
+        "spec": {
+            "accessModes": modes, "capacity": capacity, "persistentVolumeReclaimPolicy": "Delete",
+            "hostPath": { "path": dir },
+            "claimRef": { "apiVersion": "v1", "kind": "PersistentVolumeClaim", "name": name, "uid": uid,
+                "namespace": claim.metadata.namespace },
+        },
+    });
+    if let Ok(object) = serde_json::from_value::<PersistentVolume>(object) {
+        // A server without this kind still has the claim bound.
+        drop(Api::<PersistentVolume>::all(ctx.client.clone()).create(&PostParams::default(), &object).await);
+    }
+    let params = PatchParams::default();
+    claims.patch(name, &params, &Patch::Merge(json!({ "spec": { "volumeName": volume } }))).await?;
+    let status = json!({ "status": { "phase": "Bound", "accessModes": modes, "capacity": capacity } });
+    claims.patch_status(name, &params, &Patch::Merge(status)).await?;
+    Ok(())
+}
