@@ -22,6 +22,8 @@ pub mod diff;
 mod floor;
 mod run;
 pub mod suites;
+#[cfg(feature = "engine")]
+pub mod world;
 
 pub use case::{Case, cases_dir, read_suite, suite_names};
 pub use floor::{Floor, FloorError};

@@ -41,6 +41,8 @@ pub mod child;
 
 pub mod state;
 
+pub mod live;
+
 pub mod skip;
 
 pub mod when;

@@ -67,7 +67,7 @@ pub(crate) fn rewrite(api: &Api, key: &Key, change: impl Fn(&mut Value)) {
         }
         let ends = crate::api::finished_deleting(&value);
         let written = if ends {
-            api.store.delete(key, object.revision, value)
+            api.store.delete(key, object.revision, object.value.clone())
         } else {
             api.store.update(key, object.revision, value)
         };
@@ -158,6 +158,11 @@ async fn look(api: &Arc<Api>, key: &Key) {
     }
     if deleting && &*key.resource == "/namespaces" {
         Box::pin(empty_namespace(api, key)).await;
+        return;
+    }
+    if deleting && has(crate::kinds::CLEANUP) {
+        crate::kinds::clean_up(api, &object.value);
+        drop_finalizer(api, key, crate::kinds::CLEANUP);
         return;
     }
     if deleting && &*key.resource == "/persistentvolumeclaims" {

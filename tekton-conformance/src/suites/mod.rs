@@ -33,6 +33,8 @@ mod podgen_support;
 mod podgen_transformers;
 #[cfg(feature = "podgen")]
 mod podstatus;
+#[cfg(feature = "engine")]
+mod reconcile;
 #[cfg(feature = "dag")]
 mod recorded;
 #[cfg(feature = "contract")]
@@ -126,6 +128,8 @@ fn podgen() -> Vec<Binding> {
 #[cfg(feature = "engine")]
 fn engine() -> Vec<Binding> {
     vec![
+        Binding::pure("reconcile-taskrun", reconcile::check_task_run),
+        Binding::pure("reconcile-pipelinerun", reconcile::check_pipeline_run),
         Binding::pure("pipeline-substitution", pipeline_substitution::check),
         Binding::pure("task-substitution", task_substitution::check),
         Binding::pure("workspace-apply", workspace_apply::check),

@@ -227,7 +227,10 @@ pub(crate) fn check_type(target: &Target, object: &mut Value) -> Result<(), ApiE
     let version = object["apiVersion"].as_str().unwrap_or_default().to_owned();
     if resource.custom {
         if kind.is_empty() {
-            return Err(ApiError::bad_request(format!("Object 'Kind' is missing in '{object}'")));
+            return Err(ApiError::bad_request(format!(
+                "{0} in version \"{1}\" cannot be handled as a {0}: unmarshalerDecoder: Object 'Kind' is missing in '{object}'",
+                resource.kind, target.version
+            )));
         }
         if version.is_empty() {
             return Err(ApiError::bad_request(format!("Object 'apiVersion' is missing in '{object}'")));

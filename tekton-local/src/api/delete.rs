@@ -126,7 +126,7 @@ impl Api {
         let mut items = Vec::new();
         for object in all.iter().filter(|object| selection.matches(&object.value)) {
             match self.delete_object(target, object.meta("name"), &options).await {
-                Ok(Deleted::Gone(value) | Deleted::Pending(value)) => items.push(value),
+                Ok(_) => items.push(convert::to_version(&object.value, &target.api_version()).into_owned()),
                 Err(error) if error.code == 404 => {}
                 Err(error) => return Err(error),
             }
@@ -211,19 +211,31 @@ impl Api {
             if options.dry_run {
                 return Ok(Deleted::Gone(shown(&value)));
             }
-            let written = self.store.delete(&key, object.revision, value)?;
+            // A graceful kind is first marked, then removed: watchers see both.
+            let mut revision = object.revision;
+            let mut last = value.clone();
+            if kinds::is_graceful(&target.resource) && value != object.value {
+                let marked = self.store.update(&key, revision, value)?;
+                revision = marked.revision;
+                last = marked.value.clone();
+            }
+            let written = self.store.delete(&key, revision, last.clone())?;
             kinds::deleted(self, target, &written.value);
-            return Ok(Deleted::Gone(shown(&written.value)));
+            return Ok(Deleted::Gone(shown(&last)));
         }
         let had = value["metadata"]["deletionGracePeriodSeconds"].as_i64();
         if !deleting || had.is_some_and(|had| grace < had) {
             let meta = &mut value["metadata"];
-            meta["deletionGracePeriodSeconds"] = grace.into();
+            if !kinds::counts_no_grace(&target.resource) {
+                meta["deletionGracePeriodSeconds"] = grace.into();
+            }
             let at = jiff::Timestamp::now()
                 .saturating_add(jiff::SignedDuration::from_secs(grace))
                 .unwrap_or(jiff::Timestamp::MAX);
             meta["deletionTimestamp"] = stamp(at).into();
-            if let Some(generation) = meta["generation"].as_i64().filter(|g| *g > 0 && !deleting) {
+            if let Some(generation) =
+                meta["generation"].as_i64().filter(|g| *g > 0 && !deleting && !kinds::counts_no_grace(&target.resource))
+            {
                 meta["generation"] = (generation + 1).into();
             }
         }

@@ -238,7 +238,7 @@ impl ApiError {
             "the body of the request was in an unknown format - accepted media types include: {}",
             accepted.join(", ")
         );
-        Self::status(415, "UnsupportedMediaType", text, Some(json!({})))
+        Self::status(415, "UnsupportedMediaType", text, None)
     }
 
     /// History that is no longer there.

@@ -145,17 +145,22 @@ fn without_managed(value: &Value) -> Value {
 /// Records an update (or a creation, when there is no `old`) in the `managedFields` of `new`.
 pub(crate) fn record_update(old: Option<&Value>, new: &mut Value, writer: &Writer<'_>, shape: Shape<'_>, custom: bool) {
     let sent = new["metadata"].get("managedFields").cloned();
-    let reset = sent.as_ref().and_then(Value::as_array).is_some_and(|list| {
-        list.is_empty() || (list.len() == 1 && list[0].as_object().is_some_and(serde_json::Map::is_empty))
-    });
+    let reset = sent
+        .as_ref()
+        .and_then(Value::as_array)
+        .is_some_and(|list| list.len() == 1 && list[0].as_object().is_some_and(serde_json::Map::is_empty));
     if reset && old.is_some() {
         if let Some(meta) = new["metadata"].as_object_mut() {
             meta.remove("managedFields");
         }
         return;
     }
+    // Whoever has cleared the record wants none, until somebody applies.
+    if old.is_some_and(|old| old["metadata"]["managedFields"].is_null()) && sent.is_none() {
+        return;
+    }
     let mut entries = match (&sent, old) {
-        (Some(Value::Array(_)), Some(_)) => read(new),
+        (Some(Value::Array(list)), Some(_)) if !list.is_empty() => read(new),
         (_, Some(old)) => read(old),
         _ => Vec::new(),
     };

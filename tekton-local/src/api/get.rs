@@ -181,7 +181,7 @@ impl Api {
                 }
             },
         };
-        let place = |o: &Object| (o.meta("namespace").to_owned(), o.meta("name").to_owned());
+        let place = |o: &Object| format!("{}/{}", o.meta("namespace"), o.meta("name"));
         let mut items = Vec::new();
         let mut next = None;
         let mut remaining = 0_u64;
@@ -191,8 +191,8 @@ impl Api {
             }
             if limit > 0 && items.len() == limit {
                 if next.is_none() {
-                    let (ns, name) = items.last().map(|o: &Arc<Object>| place(o)).unwrap_or_default();
-                    next = Some(write_token(revision, &ns, &name));
+                    let last = items.last().map(|o: &Arc<Object>| place(o)).unwrap_or_default();
+                    next = Some(write_token(revision, &last));
                 }
                 remaining += 1;
                 continue;
@@ -253,12 +253,11 @@ fn check_version_match(query: &super::request::Query, continued: bool, version: 
     Ok(())
 }
 
-fn write_token(revision: u64, namespace: &str, name: &str) -> String {
-    URL_SAFE_NO_PAD
-        .encode(json!({"v": "meta.k8s.io/v1", "rv": revision, "start": format!("{namespace}/{name}\u{0}")}).to_string())
+fn write_token(revision: u64, last: &str) -> String {
+    URL_SAFE_NO_PAD.encode(json!({"v": "meta.k8s.io/v1", "rv": revision, "start": format!("{last}\u{0}")}).to_string())
 }
 
-fn read_token(token: &str) -> Result<(u64, (String, String)), ApiError> {
+fn read_token(token: &str) -> Result<(u64, String), ApiError> {
     let refuse = |detail: &str| ApiError::bad_request(format!("continue key is not valid: {detail}"));
     let bytes = URL_SAFE_NO_PAD.decode(token.trim_end_matches('=')).map_err(|e| refuse(&e.to_string()))?;
     let read: Value = serde_json::from_slice(&bytes).map_err(|e| refuse(&e.to_string()))?;
@@ -267,9 +266,10 @@ fn read_token(token: &str) -> Result<(u64, (String, String)), ApiError> {
         .filter(|rv| *rv > 0)
         .ok_or_else(|| refuse("incorrect encoded start resourceVersion (version meta.k8s.io/v1)"))?;
     let start = read["start"].as_str().unwrap_or_default().trim_end_matches('\u{0}');
-    let (namespace, name) =
-        start.split_once('/').ok_or_else(|| refuse("encoded start key empty (version meta.k8s.io/v1)"))?;
-    Ok((revision, (namespace.to_owned(), name.to_owned())))
+    if !start.contains('/') {
+        return Err(refuse("encoded start key empty (version meta.k8s.io/v1)"));
+    }
+    Ok((revision, start.to_owned()))
 }
 
 fn metadata_only(version: &str, object: &Value) -> Value {

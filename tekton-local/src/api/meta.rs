@@ -41,6 +41,16 @@ pub(crate) fn validate(resource: &Resource, object: &Value) -> Vec<Cause> {
     causes
 }
 
+/// What is wrong with the parts of metadata that an update may change.
+pub(crate) fn validate_update(object: &Value) -> Vec<Cause> {
+    let mut causes = Vec::new();
+    let meta = &object["metadata"];
+    owner_references(&meta["ownerReferences"], &mut causes);
+    labels(&meta["labels"], "metadata.labels", &mut causes);
+    annotations(&meta["annotations"], &mut causes);
+    causes
+}
+
 /// Labels anywhere in an object.
 pub(crate) fn labels(labels: &Value, field: &str, causes: &mut Vec<Cause>) {
     for (key, value) in labels.as_object().into_iter().flatten() {

@@ -34,9 +34,20 @@ impl Api {
             if target.resource.custom { &[JSON, MERGE, APPLY] } else { &[JSON, MERGE, STRATEGIC, APPLY] };
         let applies = matches!(kind, APPLY | APPLY_JSON);
         if !accepted.contains(&kind) && !applies {
-            return Err(ApiError::unsupported_media_type(accepted));
+            let mut error = ApiError::unsupported_media_type(accepted);
+            // A type that is no patch at all is refused before the resource is looked at.
+            if !matches!(kind, JSON | MERGE | STRATEGIC)
+                && let super::error::ErrorBody::Status(status) = &mut error.body
+            {
+                status["details"] = serde_json::json!({});
+            }
+            return Err(error);
         }
         let body = read(request, kind)?;
+        if !applies && request.query.get("force").is_some() {
+            let cause = Cause::forbidden("force", "may not be specified for non-apply patch");
+            return Err(ApiError::invalid("meta.k8s.io", "PatchOptions", "", &[cause]));
+        }
         if applies {
             check_apply(request, target, name, &body)?;
         }
@@ -170,9 +181,10 @@ fn check_identity(target: &Target, name: &str, new: &Value) -> Result<(), ApiErr
     }
     let namespace = new["metadata"]["namespace"].as_str().unwrap_or_default();
     if target.resource.namespaced && namespace != target.namespace.as_deref().unwrap_or_default() {
-        return Err(ApiError::bad_request(
-            "the namespace of the provided object does not match the namespace sent on the request",
-        ));
+        return Err(ApiError::bad_request(format!(
+            "the namespace of the object ({namespace}) does not match the namespace on the request ({})",
+            target.namespace.as_deref().unwrap_or_default()
+        )));
     }
     Ok(())
 }
@@ -197,7 +209,12 @@ fn check_apply(request: &Request, target: &Target, name: &str, body: &Value) -> 
         return Err(ApiError::bad_request("metadata.managedFields must be nil"));
     }
     let given = body["metadata"]["name"].as_str().unwrap_or_default();
-    if !given.is_empty() && given != name {
+    if given.is_empty() {
+        return Err(ApiError::bad_request(format!(
+            "the name of the object ({name} based on URL) was undeterminable: name must be provided"
+        )));
+    }
+    if given != name {
         return Err(ApiError::bad_request(format!(
             "the name of the object ({given}) does not match the name on the URL ({name})"
         )));

@@ -47,7 +47,7 @@ impl Api {
             ("token", "ServiceAccount") if core && method == "POST" => self.token(request, target, name),
             _ => {
                 if resource.custom {
-                    self.found(target, name)?;
+                    return Err(ApiError::not_found(resource, name));
                 }
                 Err(ApiError::no_such_resource())
             }

@@ -70,9 +70,9 @@ impl Api {
         if let Some(namespace) = target.namespace.as_deref().filter(|_| target.resource.namespaced) {
             let given = body["metadata"]["namespace"].as_str().unwrap_or_default();
             if !given.is_empty() && given != namespace {
-                return Err(ApiError::bad_request(
-                    "the namespace of the provided object does not match the namespace sent on the request",
-                ));
+                return Err(ApiError::bad_request(format!(
+                    "the namespace of the object ({given}) does not match the namespace on the request ({namespace})"
+                )));
             }
             body["metadata"]["namespace"] = namespace.into();
         }
@@ -94,12 +94,7 @@ impl Api {
                     message: "Invalid value: 0x0: must be specified for an update".to_owned(),
                     field: "metadata.resourceVersion".to_owned(),
                 };
-                return Err(ApiError::invalid(
-                    &target.resource.group,
-                    if target.resource.custom { &target.resource.kind } else { &target.resource.plural },
-                    name,
-                    &[cause],
-                ));
+                return Err(ApiError::invalid(&target.resource.group, &target.resource.plural, name, &[cause]));
             }
             check_uid(target, name, &body, &old)?;
             match self.change(&change, &old, body.clone()).await {
@@ -152,7 +147,9 @@ impl Api {
             return Err(ApiError::invalid(&resource.group, &resource.kind, name, &causes).into());
         }
         bump_generation(target, subresource, &before, &mut new);
-        let mut causes: Vec<Cause> = meta::validate(resource, &new);
+        // The metadata of an update is looked at twice, once as an update and once as an object.
+        let mut causes: Vec<Cause> = meta::validate_update(&new);
+        causes.extend(meta::validate(resource, &new));
         causes.extend(finalizers_while_deleting(&before, &new));
         causes.extend(kinds::validate(target, &new, Some(&before)));
         if !causes.is_empty() {
@@ -171,12 +168,13 @@ impl Api {
         if change.dry_run {
             return Ok(new);
         }
-        let stored = convert::to_version(&new, &resource.storage).into_owned();
         if ends {
-            let written = self.store.delete(&key, old.revision, stored).map_err(race(target, name))?;
+            // Watchers see the object as it last was.
+            let written = self.store.delete(&key, old.revision, old.value.clone()).map_err(race(target, name))?;
             kinds::deleted(self, target, &written.value);
             return Ok(new);
         }
+        let stored = convert::to_version(&new, &resource.storage).into_owned();
         let written = self.store.update(&key, old.revision, stored).map_err(race(target, name))?;
         kinds::updated(self, target, &written.value);
         Ok(convert::to_version(&written.value, &target.api_version()).into_owned())

@@ -7,6 +7,9 @@ use crate::gc::rewrite;
 use crate::resources::crd::resource_of;
 use crate::store::Key;
 
+/// The finalizer behind which the objects of a definition are removed.
+pub(crate) const CLEANUP: &str = "customresourcecleanup.apiextensions.k8s.io";
+
 fn key(crd: &Value) -> Key {
     Key {
         resource: "apiextensions.k8s.io/customresourcedefinitions".into(),
@@ -37,7 +40,10 @@ pub(super) fn established(api: &Api, crd: &Value) {
             condition("Established", "InitialNamesAccepted", "the initial names have been accepted"),
         ],
     });
-    rewrite(api, &key(crd), |value| value["status"] = status.clone());
+    rewrite(api, &key(crd), |value| {
+        value["status"] = status.clone();
+        value["metadata"]["finalizers"] = json!([CLEANUP]);
+    });
 }
 
 /// Serves a changed definition.
@@ -50,7 +56,7 @@ pub(super) fn updated(api: &Api, crd: &Value) {
 }
 
 /// Serves no longer what was defined, and removes its objects.
-pub(super) fn removed(api: &Api, crd: &Value) {
+pub(crate) fn removed(api: &Api, crd: &Value) {
     let Some(resource) = resource_of(crd) else { return };
     for object in api.store.list(&resource.key, None).1 {
         let key = Key {

@@ -49,12 +49,22 @@ pub(super) fn apply(target: &Target, object: &mut Value) {
         ("" | "events.k8s.io", "Event") => event(target, object),
         ("apps", "StatefulSet" | "Deployment" | "ReplicaSet" | "DaemonSet") => workload(&target.resource.kind, object),
         ("batch", "Job") => job(object),
+        ("apiextensions.k8s.io", "CustomResourceDefinition") => definition(object),
         ("storage.k8s.io", "StorageClass") => {
             set(object, "reclaimPolicy", "Delete".into());
             set(object, "volumeBindingMode", "Immediate".into());
         }
         _ => {}
     }
+}
+
+fn definition(object: &mut Value) {
+    let spec = object_at(object, "spec");
+    set(spec, "conversion", json!({"strategy": "None"}));
+    let names = object_at(spec, "names");
+    let kind = names["kind"].as_str().unwrap_or_default().to_owned();
+    set(names, "singular", kind.to_lowercase().into());
+    set(names, "listKind", format!("{kind}List").into());
 }
 
 fn namespace(object: &mut Value) {
@@ -92,6 +102,14 @@ fn event(target: &Target, object: &mut Value) {
         object_at(object, "involvedObject");
         set(object, "reportingComponent", "".into());
         set(object, "reportingInstance", "".into());
+    } else {
+        object_at(object, "deprecatedSource");
+        object_at(object, "regarding");
+        if let Some(fields) = object.as_object_mut() {
+            for field in ["deprecatedFirstTimestamp", "deprecatedLastTimestamp"] {
+                fields.entry(field).or_insert(Value::Null);
+            }
+        }
     }
 }
 
@@ -185,6 +203,11 @@ fn pod_spec(spec: &mut Value, running: bool) {
         set(spec, "serviceAccountName", name.into());
     }
     if running {
+        for list in ["initContainers", "containers"] {
+            for container in items(&mut *spec, list) {
+                requests_of_limits(container);
+            }
+        }
         set(spec, "enableServiceLinks", true.into());
         set(spec, "priority", 0.into());
         set(spec, "preemptionPolicy", "PreemptLowerPriority".into());
@@ -213,13 +236,7 @@ fn container(container: &mut Value, host_network: bool) {
     set(container, "imagePullPolicy", if latest { "Always" } else { "IfNotPresent" }.into());
     set(container, "terminationMessagePath", "/dev/termination-log".into());
     set(container, "terminationMessagePolicy", "File".into());
-    let resources = object_at(container, "resources");
-    if let Some(limits) = resources["limits"].as_object().cloned() {
-        let requests = object_at(resources, "requests");
-        for (name, value) in limits {
-            set(requests, &name, value);
-        }
-    }
+    object_at(container, "resources");
     for port in items(&mut *container, "ports") {
         set(port, "protocol", "TCP".into());
         if host_network {
@@ -240,6 +257,17 @@ fn container(container: &mut Value, host_network: bool) {
     for hook in ["postStart", "preStop"] {
         if let Some(action) = container.pointer_mut(&format!("/lifecycle/{hook}/httpGet")) {
             http_get(action);
+        }
+    }
+}
+
+/// What a container does not request it requests as far as it is limited.
+fn requests_of_limits(container: &mut Value) {
+    let resources = object_at(container, "resources");
+    if let Some(limits) = resources["limits"].as_object().cloned() {
+        let requests = object_at(resources, "requests");
+        for (name, value) in limits {
+            set(requests, &name, value);
         }
     }
 }
@@ -311,6 +339,13 @@ fn pod_status(pod: &mut Value) {
     let status = object_at(pod, "status");
     set(status, "phase", "Pending".into());
     set(status, "qosClass", class.into());
+    for condition in items(status, "conditions") {
+        if let Some(fields) = condition.as_object_mut() {
+            for field in ["lastProbeTime", "lastTransitionTime"] {
+                fields.entry(field).or_insert(Value::Null);
+            }
+        }
+    }
 }
 
 fn qos_class(spec: &Value) -> &'static str {

@@ -21,8 +21,9 @@ use crate::gc::Signal;
 use crate::resources::Resource;
 use crate::store::Key;
 
+pub(crate) use crd::{CLEANUP, removed as clean_up};
 pub(crate) use prune::prune;
-pub(crate) use rules::{answers_deleted, creates_on_update, is_graceful, unconditional_update};
+pub(crate) use rules::{answers_deleted, counts_no_grace, creates_on_update, is_graceful, unconditional_update};
 pub(crate) use serviceaccount::furnish;
 pub(crate) use validate::{update_forbidden, validate};
 

@@ -38,6 +38,14 @@ pub(crate) fn answers_deleted(resource: &Resource) -> bool {
     )
 }
 
+/// Whether a deletion records no grace period.
+pub(crate) fn counts_no_grace(resource: &Resource) -> bool {
+    matches!(
+        (resource.group.as_str(), resource.kind.as_str()),
+        ("", "Namespace") | ("apiextensions.k8s.io", "CustomResourceDefinition")
+    )
+}
+
 /// Whether objects are given time to end.
 pub(crate) fn is_graceful(resource: &Resource) -> bool {
     resource.group.is_empty() && resource.kind == "Pod"

@@ -61,6 +61,7 @@ pub fn merge(target: &mut Value, patch: &Value) -> Result<(), String> {
     if let Some(Value::Array(retain)) = changes.get("$retainKeys") {
         fields.retain(|name, _| retain.iter().any(|keep| keep == name));
     }
+    let mut before = std::collections::BTreeMap::new();
     for (name, change) in changes {
         if let Some(list) = name.strip_prefix("$deleteFromPrimitiveList/") {
             if let (Some(Value::Array(items)), Value::Array(gone)) = (fields.get_mut(list), change) {
@@ -84,6 +85,11 @@ pub fn merge(target: &mut Value, patch: &Value) -> Result<(), String> {
             }
             Value::Array(items) => {
                 let existing = fields.remove(name);
+                if changes.contains_key(&format!("$setElementOrder/{name}"))
+                    && let Some(Value::Array(items)) = &existing
+                {
+                    before.insert(name.as_str(), items.clone());
+                }
                 fields.insert(name.clone(), merge_list(name, existing, items)?);
             }
             other => {
@@ -94,7 +100,8 @@ pub fn merge(target: &mut Value, patch: &Value) -> Result<(), String> {
     for (name, order) in changes.iter().filter(|(name, _)| name.starts_with("$setElementOrder/")) {
         let list = &name["$setElementOrder/".len()..];
         if let (Some(Value::Array(items)), Value::Array(order)) = (fields.get_mut(list), order) {
-            reorder(list, items, order);
+            let before = before.get(list).cloned().unwrap_or_else(|| items.clone());
+            reorder(list, items, order, &before);
         }
     }
     Ok(())
@@ -115,13 +122,16 @@ fn merge_list(field: &str, existing: Option<Value>, patch: &[Value]) -> Result<V
         ));
     };
     if key.is_empty() {
+        let before = items.clone();
         for item in patch {
             if !items.contains(item) {
                 items.push(item.clone());
             }
         }
+        reorder(field, &mut items, patch, &before);
         return Ok(Value::Array(items));
     }
+    let before = items.clone();
     for change in patch {
         let id = change.get(key).ok_or_else(|| format!("map: {change} does not contain declared merge key: {key}"))?;
         let directive = text(change, "$patch");
@@ -136,26 +146,35 @@ fn merge_list(field: &str, existing: Option<Value>, patch: &[Value]) -> Result<V
             }
         }
     }
+    reorder(field, &mut items, patch, &before);
     Ok(Value::Array(items))
 }
 
-fn reorder(field: &str, items: &mut Vec<Value>, order: &[Value]) {
-    let key = merge_key(field, items);
-    let place = |item: &Value| match key {
+/// Where an item stands in a list of items or of keys.
+fn place(key: Option<&str>, order: &[Value], item: &Value) -> Option<usize> {
+    match key {
         Some(key) if !key.is_empty() => order.iter().position(|o| o.get(key).is_some() && o.get(key) == item.get(key)),
         _ => order.iter().position(|o| o == item),
-    };
-    // Items that the order does not name keep their place relative to the items before them.
-    let mut last = 0;
-    let mut keyed: Vec<(usize, Value)> = Vec::with_capacity(items.len());
-    for item in items.drain(..) {
-        if let Some(at) = place(&item) {
-            last = at;
-        }
-        keyed.push((place(&item).unwrap_or(last), item));
     }
-    keyed.sort_by_key(|(at, _)| *at);
-    items.extend(keyed.into_iter().map(|(_, item)| item));
+}
+
+/// Puts items into the order that the patch wants; those that it does not name stay where they stood among each other,
+/// and before a named one only when they stood before it.
+fn reorder(field: &str, items: &mut Vec<Value>, wanted: &[Value], before: &[Value]) {
+    let key = merge_key(field, items);
+    let (mut named, rest): (Vec<Value>, Vec<Value>) =
+        items.drain(..).partition(|item| place(key, wanted, item).is_some());
+    named.sort_by_key(|item| place(key, wanted, item));
+    let (mut named, mut rest) = (named.into_iter().peekable(), rest.into_iter().peekable());
+    while let (Some(left), Some(right)) = (rest.peek(), named.peek()) {
+        let first = match (place(key, before, left), place(key, before, right)) {
+            (Some(left), Some(right)) => left < right,
+            _ => false,
+        };
+        items.extend(if first { rest.next() } else { named.next() });
+    }
+    items.extend(named);
+    items.extend(rest);
 }
 
 fn stripped(value: &Value) -> Value {

@@ -54,6 +54,12 @@ pub struct Key {
     pub name: String,
 }
 
+impl Key {
+    fn id(&self) -> String {
+        format!("{}/{}", self.namespace, self.name)
+    }
+}
+
 /// Why a write was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WriteError {
@@ -65,7 +71,8 @@ pub enum WriteError {
     Missing,
 }
 
-type Entries = BTreeMap<(String, String), Arc<Object>>;
+/// Objects by `namespace/name`, the order in which lists come.
+type Entries = BTreeMap<String, Arc<Object>>;
 
 #[derive(Debug)]
 struct Table {
@@ -122,7 +129,7 @@ impl Store {
     /// The object, if it exists.
     pub fn get(&self, key: &Key) -> Option<Arc<Object>> {
         let inner = self.lock();
-        inner.tables.get(&key.resource)?.entries.get(&(key.namespace.clone(), key.name.clone())).cloned()
+        inner.tables.get(&key.resource)?.entries.get(&key.id()).cloned()
     }
 
     /// All objects of a resource in key order, of one namespace or of all, and the revision of the list.
@@ -149,7 +156,7 @@ impl Store {
         }
         let mut entries = table.entries.clone();
         for change in later.iter().rev() {
-            let key = (change.object.meta("namespace").to_owned(), change.object.meta("name").to_owned());
+            let key = format!("{}/{}", change.object.meta("namespace"), change.object.meta("name"));
             match &change.previous {
                 Some(previous) => entries.insert(key, Arc::clone(previous)),
                 None => entries.remove(&key),
@@ -163,7 +170,7 @@ impl Store {
     /// Errors: [`WriteError::Exists`].
     pub fn create(&self, key: &Key, value: Value) -> Result<Arc<Object>, WriteError> {
         let mut inner = self.lock();
-        let id = (key.namespace.clone(), key.name.clone());
+        let id = key.id();
         if inner.tables.get(&key.resource).is_some_and(|table| table.entries.contains_key(&id)) {
             return Err(WriteError::Exists);
         }
@@ -264,7 +271,7 @@ impl Inner {
     }
 
     fn current(&self, key: &Key, revision: u64) -> Result<Arc<Object>, WriteError> {
-        let id = (key.namespace.clone(), key.name.clone());
+        let id = key.id();
         let object =
             self.tables.get(&key.resource).and_then(|table| table.entries.get(&id)).ok_or(WriteError::Missing)?;
         if object.revision == revision { Ok(Arc::clone(object)) } else { Err(WriteError::Conflict) }
@@ -281,7 +288,7 @@ impl Inner {
         let (object, previous, kind) = change(revision);
         self.index(key, previous.as_deref(), (kind != ChangeKind::Deleted).then_some(&*object));
         let table = self.tables.entry(Arc::clone(&key.resource)).or_insert_with(|| Table::new(before));
-        let id = (key.namespace.clone(), key.name.clone());
+        let id = key.id();
         if kind == ChangeKind::Deleted {
             table.entries.remove(&id);
         } else {
@@ -297,10 +304,10 @@ fn range(entries: &Entries, namespace: Option<&str>) -> Vec<Arc<Object>> {
     match namespace {
         None => entries.values().cloned().collect(),
         Some(namespace) => {
-            let from = (namespace.to_owned(), String::new());
+            let prefix = format!("{namespace}/");
             entries
-                .range((Bound::Included(from), Bound::Unbounded))
-                .take_while(|((ns, _), _)| ns == namespace)
+                .range::<str, _>((Bound::Included(prefix.as_str()), Bound::Unbounded))
+                .take_while(|(id, _)| id.starts_with(&prefix))
                 .map(|(_, object)| Arc::clone(object))
                 .collect()
         }

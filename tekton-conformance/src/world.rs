@@ -1,0 +1,305 @@
+//! A world in memory for the engine: objects, a clock that stands still, calls that fail on demand.
+//!
+//! [`World::pass`] takes one run to the fix point of decide, fetch and apply, as a controller would.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use serde_json::{Value as Json, json};
+use tekton_engine::{
+    ApiFault, Class, ClusterFacts, Decision, Effect, Env, Fact, Facts, ImageMetadata, Kind, Need, Object, ObjectKey,
+    Outcome, PatchType, Run, ServerVersion, Snapshot, Stored, Value,
+};
+use tekton_types::config::Config;
+
+/// Rounds after which a pass that does not settle is given up.
+const MAX_ROUNDS: usize = 200;
+
+/// A call that fails.
+#[derive(Debug, Clone)]
+pub struct Failing {
+    /// `get`, `create`, `update`, `patch`, `delete`.
+    pub verb: String,
+    /// The plural of the kind.
+    pub resource: String,
+    /// The name; empty for any.
+    pub name: String,
+    /// With what.
+    pub fault: ApiFault,
+}
+
+/// What one pass did.
+#[derive(Debug, Clone, Default)]
+pub struct Done {
+    /// Objects as they were submitted, and the fault of those that were refused.
+    pub created: Vec<(Object, Option<ApiFault>)>,
+    /// Objects other than the run that were replaced.
+    pub updated: Vec<(Object, Option<ApiFault>)>,
+    /// Patches, with their type.
+    pub patched: Vec<(ObjectKey, PatchType, Json, Option<ApiFault>)>,
+    /// Deletions.
+    pub deleted: Vec<(ObjectKey, Option<ApiFault>)>,
+    /// Events, as `Type Reason Message`.
+    pub events: Vec<String>,
+    /// Labels or annotations of the run were written.
+    pub wrote_metadata: bool,
+    /// The status of the run was written.
+    pub wrote_status: bool,
+    /// The text of the fault, and whether it is permanent.
+    pub fault: Option<(String, bool)>,
+    /// When the run is to be looked at again.
+    pub wake_at: Option<Timestamp>,
+}
+
+/// Objects and everything else that a decision depends on.
+#[derive(Debug, Clone, Default)]
+pub struct World {
+    /// All objects.
+    pub objects: BTreeMap<ObjectKey, Object>,
+    /// The time; it does not pass by itself.
+    pub now: Timestamp,
+    /// The configuration.
+    pub config: Config,
+    /// Images and release.
+    pub cluster: ClusterFacts,
+    /// What the registry knows.
+    pub images: BTreeMap<String, ImageMetadata>,
+    /// Calls that fail.
+    pub failing: Vec<Failing>,
+    /// Created objects get a time and a uid.
+    pub fills_in: bool,
+    /// The version of Kubernetes.
+    pub version: Option<ServerVersion>,
+    /// Logs by Pod and container.
+    pub logs: BTreeMap<(String, String), String>,
+}
+
+impl World {
+    /// Adds an object, or replaces it.
+    pub fn put(&mut self, object: Object) {
+        self.objects.insert(object.key(), object);
+    }
+
+    /// The object called so.
+    pub fn get<T: Stored>(&self, namespace: &str, name: &str) -> Option<&Arc<T>> {
+        T::from_object(self.objects.get(&ObjectKey::new(T::KIND, namespace, name))?)
+    }
+
+    /// One pass over one run, as a controller makes it; `None` when there is no such run.
+    pub fn pass<R: Run>(&mut self, namespace: &str, name: &str) -> Option<Done> {
+        let run = Arc::clone(self.get::<R>(namespace, name)?);
+        let mut done = Done::default();
+        let mut facts = Facts::new();
+        let config = self.config.clone();
+        let cluster = self.cluster.clone();
+        let env = Env { now: self.now, config: &config, cluster: &cluster };
+        for _ in 0..MAX_ROUNDS {
+            let decision = R::decide(&Snapshot { run: &run, facts: &facts }, &env);
+            if decision.is_settled() {
+                self.settle(&run, decision, &mut done);
+                return Some(done);
+            }
+            for need in &decision.needs {
+                facts.set(need.clone(), self.answer(need));
+            }
+            for effect in &decision.effects {
+                let outcome = self.apply(effect, &mut done);
+                let refused = matches!(outcome, Outcome::Refused(_));
+                facts.set_outcome(effect.key(), outcome);
+                if refused {
+                    break;
+                }
+            }
+        }
+        done.fault = Some(("the decision did not settle".to_owned(), false));
+        Some(done)
+    }
+
+    fn settle<R: Run>(&mut self, run: &Arc<R>, decision: Decision<R::Status>, done: &mut Done) {
+        let mut after = R::clone(run);
+        if let Some(metadata) = decision.metadata {
+            done.wrote_metadata = true;
+            let meta = after.metadata_mut();
+            meta.labels = Some(metadata.labels).filter(|all| !all.is_empty());
+            meta.annotations = Some(metadata.annotations).filter(|all| !all.is_empty());
+        }
+        if *run.status() != decision.status {
+            done.wrote_status = true;
+            *after.status_mut() = decision.status;
+        }
+        self.put(after.into_object());
+        let events = decision.transitions.iter().filter_map(tekton_engine::Transition::event);
+        done.events.extend(events.map(|event| format!("{} {} {}", event.type_, event.reason, event.message)));
+        if let Some(fault) = decision.fault {
+            done.events.push(format!("Warning InternalError {}", fault.text));
+            done.fault = Some((fault.text, fault.class == Class::Permanent));
+        }
+        done.wake_at = decision.wake_at;
+    }
+
+    fn fails(&self, verb: &str, key: &ObjectKey) -> Option<ApiFault> {
+        let failing = self.failing.iter().find(|failing| {
+            failing.verb == verb
+                && failing.resource == key.kind.resource()
+                && (failing.name.is_empty() || failing.name == key.name)
+        });
+        failing.map(|failing| failing.fault.clone())
+    }
+
+    /// Answers one need.
+    pub fn answer(&self, need: &Need) -> Fact {
+        let answer = match need {
+            Need::Object(key) | Need::Fresh(key) => match self.fails("get", key) {
+                Some(fault) => Err(fault),
+                None => self.objects.get(key).cloned().map(Value::Object).ok_or_else(|| ApiFault::not_found(key)),
+            },
+            Need::List { kind, namespace, labels } => Ok(Value::List(
+                self.objects
+                    .iter()
+                    .filter(|(key, object)| {
+                        let own = object.metadata().labels.as_ref();
+                        key.kind == *kind
+                            && (namespace.is_empty() || key.namespace == *namespace)
+                            && labels.iter().all(|(k, v)| own.and_then(|own| own.get(k)) == Some(v))
+                    })
+                    .map(|(_, object)| object.clone())
+                    .collect(),
+            )),
+            Need::DryRun { kind, namespace, body } => {
+                match self.fails("create", &ObjectKey::new(*kind, namespace, "")) {
+                    Some(fault) => Err(fault),
+                    None => serde_json::from_str(body)
+                        .and_then(|json| Object::from_json(*kind, json))
+                        .map(Value::Object)
+                        .map_err(|e| ApiFault { text: e.to_string(), ..ApiFault::default() }),
+                }
+            }
+            Need::Image { image, .. } => self
+                .images
+                .get(image)
+                .cloned()
+                .map(Value::Image)
+                .ok_or_else(|| ApiFault { text: format!("image {image} is not known"), ..ApiFault::default() }),
+            Need::Logs { pod, container, .. } => {
+                Ok(Value::Text(self.logs.get(&(pod.clone(), container.clone())).cloned().unwrap_or_default()))
+            }
+            Need::ServerVersion => Ok(Value::Version(self.version.clone().unwrap_or_default())),
+            other => Err(ApiFault { text: format!("{other:?} has no answer here"), ..ApiFault::default() }),
+        };
+        match answer {
+            Ok(value) => Fact::Known(value),
+            Err(fault) => Fact::Denied(fault),
+        }
+    }
+
+    /// Applies one effect and writes down what came of it.
+    pub fn apply(&mut self, effect: &Effect, done: &mut Done) -> Outcome {
+        let result = self.applied(effect);
+        let fault = result.as_ref().err().cloned();
+        match effect {
+            Effect::Create(object) => done.created.push((object.clone(), fault)),
+            Effect::Update(object) => done.updated.push((object.clone(), fault)),
+            Effect::Patch { key, patch_type, body, .. } => {
+                done.patched.push((key.clone(), *patch_type, body.clone(), fault));
+            }
+            Effect::Delete(key) => done.deleted.push((key.clone(), fault)),
+            _ => {}
+        }
+        match result {
+            Ok(object) => Outcome::Done(object),
+            Err(fault) => Outcome::Refused(fault),
+        }
+    }
+
+    fn applied(&mut self, effect: &Effect) -> Result<Option<Object>, ApiFault> {
+        match effect {
+            Effect::Create(object) => {
+                let key = object.key();
+                if let Some(fault) = self.fails("create", &key) {
+                    return Err(fault);
+                }
+                if self.objects.contains_key(&key) {
+                    return Err(ApiFault {
+                        reason: "AlreadyExists".to_owned(),
+                        code: 409,
+                        text: ApiFault::not_found(&key).text.replace("not found", "already exists"),
+                        details_kind: key.kind.resource().to_owned(),
+                    });
+                }
+                let created = if self.fills_in { self.filled_in(object)? } else { object.clone() };
+                self.objects.insert(key, created.clone());
+                Ok(Some(created))
+            }
+            Effect::Update(object) => {
+                let key = object.key();
+                if let Some(fault) = self.fails("update", &key) {
+                    return Err(fault);
+                }
+                self.objects.insert(key, object.clone());
+                Ok(Some(object.clone()))
+            }
+            Effect::Patch { key, patch_type, body, .. } => {
+                if let Some(fault) = self.fails("patch", key) {
+                    return Err(fault);
+                }
+                let object = self.objects.get(key).ok_or_else(|| ApiFault::not_found(key))?;
+                let unreadable = |e: serde_json::Error| ApiFault { text: e.to_string(), ..ApiFault::default() };
+                let mut json = object.to_json().map_err(unreadable)?;
+                if *patch_type == PatchType::Json {
+                    patch(&mut json, body);
+                }
+                let patched = Object::from_json(key.kind, json).map_err(unreadable)?;
+                self.objects.insert(key.clone(), patched.clone());
+                Ok(Some(patched))
+            }
+            Effect::Delete(key) => {
+                if let Some(fault) = self.fails("delete", key) {
+                    return Err(fault);
+                }
+                self.objects.remove(key).map(|_| None).ok_or_else(|| ApiFault::not_found(key))
+            }
+            other => Err(ApiFault { text: format!("{other:?} cannot be done here"), ..ApiFault::default() }),
+        }
+    }
+
+    /// The object as an API server stores it: with a time and a uid.
+    fn filled_in(&self, object: &Object) -> Result<Object, ApiFault> {
+        let unreadable = |e: serde_json::Error| ApiFault { text: e.to_string(), ..ApiFault::default() };
+        let mut json = object.to_json().map_err(unreadable)?;
+        json["metadata"]["creationTimestamp"] = serde_json::to_value(Time(self.now)).map_err(unreadable)?;
+        if json["metadata"]["uid"].as_str().unwrap_or_default().is_empty() {
+            let name = object.metadata().name.as_deref().unwrap_or_default();
+            json["metadata"]["uid"] = format!("uid-{name}").into();
+        }
+        Object::from_json(object.kind(), json).map_err(unreadable)
+    }
+}
+
+/// Applies the operations `add`, `replace` and `remove` of a JSON patch, which is all that the engine uses.
+fn patch(target: &mut Json, operations: &Json) {
+    for operation in operations.as_array().into_iter().flatten() {
+        let path = operation["path"].as_str().unwrap_or_default();
+        let mut parts: Vec<String> =
+            path.split('/').skip(1).map(|part| part.replace("~1", "/").replace("~0", "~")).collect();
+        let Some(last) = parts.pop() else { continue };
+        let mut place = &mut *target;
+        for part in parts {
+            place = match part.parse::<usize>() {
+                Ok(index) if place.is_array() => &mut place[index],
+                _ => &mut place[part.as_str()],
+            };
+        }
+        let value = if operation["op"] == json!("remove") { Json::Null } else { operation["value"].clone() };
+        match last.parse::<usize>() {
+            Ok(index) if place.is_array() => place[index] = value,
+            _ => place[last.as_str()] = value,
+        }
+    }
+}
+
+/// The kind of this name, if the engine handles it.
+pub fn kind_called(name: &str) -> Option<Kind> {
+    Kind::ALL.iter().copied().find(|kind| kind.as_str() == name)
+}
