@@ -23,6 +23,7 @@ pub enum Version {
 
 /// Feature gates, defaults, and where a rule is applied.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a gate of the configuration, by its name there")]
 pub(crate) struct Gates<'a> {
     pub(crate) version: Version,
     pub(crate) config: &'a Config,

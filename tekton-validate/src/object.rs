@@ -10,7 +10,7 @@ use crate::beta::{self, Shape};
 use crate::diagnostic::{Diagnostic, from_errors};
 use crate::errors::{Errors, FieldError};
 use crate::gates::{Gates, Version};
-use crate::presence::empty_params;
+use crate::presence;
 use crate::rules::{customrun, pipeline, pipelinerun, resolution as requests, stepaction, task, taskrun, verification};
 
 /// What is being done with the object.
@@ -47,11 +47,7 @@ pub fn validate_with_source(
     operation: Operation<'_>,
 ) -> Vec<Diagnostic> {
     let mut found = errors(object, config, operation);
-    let references = empty_params(source);
-    if !references.is_empty() {
-        let gates = Gates::new(config, version(object));
-        references.iter().for_each(|reference| reference.correct(&gates, &mut found));
-    }
+    presence::correct(&Gates::new(config, version(object)), source, &mut found);
     from_errors(found)
 }
 

@@ -154,9 +154,7 @@ pub fn validate_json(
             reference.correct(gates, &mut found);
         }
     } else {
-        for reference in presence::empty_params(&value) {
-            reference.correct(gates, &mut found);
-        }
+        presence::correct(gates, &value, &mut found);
     }
     Ok(from_errors(found))
 }

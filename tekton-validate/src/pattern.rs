@@ -70,7 +70,7 @@ fn group(pattern: &str, start: usize) -> Result<usize, String> {
         let Some(end) = name.find('>') else { return fail("invalid named capture", &pattern[start..]) };
         let good = end > 0 && name[..end].bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
         if !good {
-            return fail("invalid named capture", &pattern[start..start + 2 + prefix + end + 1]);
+            return fail("invalid named capture", &pattern[start..=start + 2 + prefix + end]);
         }
         return Ok(start + 2 + prefix + end + 1);
     }

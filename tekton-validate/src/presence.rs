@@ -1,10 +1,11 @@
-//! Lists that are given empty where that differs from leaving them out: the parameters of references.
+//! What is given empty, or not at all, where that makes a difference that types do not hold.
 
 use serde_json::Value;
 
-use crate::errors::Errors;
+use crate::errors::{Errors, FieldError};
 use crate::gates::Gates;
 use crate::rules::reference;
+use crate::vars::{Names, unknown};
 
 /// A reference with `params: []`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,11 +33,57 @@ impl EmptyParams {
     }
 }
 
-/// All references with `params: []`.
-pub(crate) fn empty_params(value: &Value) -> Vec<EmptyParams> {
-    let mut found = Vec::new();
-    walk(value, String::new(), &mut found);
-    found
+/// Corrects errors by what the source says beyond its typed form.
+pub(crate) fn correct(gates: &Gates<'_>, source: &Value, errors: &mut Errors) {
+    let mut seen = Seen::default();
+    seen.walk(source, "");
+    for reference in &seen.references {
+        reference.correct(gates, errors);
+    }
+    for (path, script) in &seen.steps_without_results {
+        errors.also(unknown(script, "step.results", &Names::new()).via_field(&format!("{path}.script")));
+    }
+    if !seen.empty_properties.is_empty() {
+        for error in errors.0.iter_mut().filter(|e| e.message == "missing field(s)") {
+            error.paths.retain(|path| !seen.empty_properties.iter().any(|end| path.ends_with(end)));
+        }
+        errors.0.retain(|e| e.message != "missing field(s)" || !e.paths.is_empty());
+    }
+    errors.also(without_value(source));
+}
+
+/// Parameters of a run that have no value at all, which is not the same as an empty one: they have no type.
+fn without_value(source: &Value) -> Errors {
+    let mut errors = Errors::none();
+    let spec = &source["spec"];
+    let missing = |list: &Value| -> Vec<String> {
+        let params = list.as_array().into_iter().flatten().filter(|p| p.is_object() && p.get("value").is_none());
+        params.map(|p| p["name"].as_str().unwrap_or_default().to_owned()).collect()
+    };
+    let has_items = |list: &Value| list.as_array().is_some_and(|items| !items.is_empty());
+    let mut names = missing(&spec["params"]);
+    let (mut in_steps, mut in_pipeline) = (false, false);
+    match source["kind"].as_str() {
+        Some("TaskRun") => in_steps = has_items(&spec["taskSpec"]["steps"]),
+        Some("PipelineRun") => {
+            let tasks = &spec["pipelineSpec"]["tasks"];
+            in_pipeline = has_items(tasks);
+            for task in tasks.as_array().into_iter().flatten() {
+                in_steps |= has_items(&task["taskSpec"]["steps"]);
+                names.extend(missing(&task["params"]));
+            }
+        }
+        _ => {}
+    }
+    for name in names {
+        if in_steps {
+            errors.push(FieldError::invalid_value("", &format!("{name}.type")));
+        }
+        if in_pipeline {
+            errors.push(FieldError::invalid_value("", &format!("params.{name}.type")));
+        }
+    }
+    errors.via_field("spec")
 }
 
 /// One reference that stands alone.
@@ -46,23 +93,45 @@ pub(crate) fn empty_params_of_reference(value: &Value) -> Option<EmptyParams> {
     is_empty.then(|| EmptyParams { path: String::new(), name: text("name"), resolver: text("resolver") })
 }
 
-fn walk(value: &Value, path: String, found: &mut Vec<EmptyParams>) {
-    match value {
-        Value::Object(map) => {
-            for (key, value) in map {
-                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                if matches!(key.as_str(), "ref" | "taskRef" | "pipelineRef") {
-                    found.extend(empty_params_of_reference(value).map(|r| EmptyParams { path, ..r }));
-                } else {
-                    walk(value, path, found);
+/// What matters where it is given empty.
+#[derive(Debug, Default)]
+struct Seen {
+    references: Vec<EmptyParams>,
+    /// Path and script of steps with `results: []`.
+    steps_without_results: Vec<(String, String)>,
+    /// Ends of the paths at which `properties: {}` stands.
+    empty_properties: Vec<String>,
+}
+
+impl Seen {
+    fn walk(&mut self, value: &Value, path: &str) {
+        match value {
+            Value::Object(map) => {
+                let text = |key: &str| map.get(key).and_then(Value::as_str).unwrap_or_default();
+                if map.get("properties").and_then(Value::as_object).is_some_and(serde_json::Map::is_empty) {
+                    self.empty_properties.push(format!(".{}.properties", text("name")));
+                }
+                let no_results = map.get("results").and_then(Value::as_array).is_some_and(Vec::is_empty);
+                if no_results && !text("script").is_empty() {
+                    self.steps_without_results.push((path.to_owned(), text("script").to_owned()));
+                }
+                for (key, value) in map {
+                    let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                    if matches!(key.as_str(), "ref" | "taskRef" | "pipelineRef") {
+                        self.references.extend(empty_params_of_reference(value).map(|r| EmptyParams { path, ..r }));
+                    } else {
+                        self.walk(value, &path);
+                    }
                 }
             }
-        }
-        Value::Array(items) => {
-            for (index, value) in items.iter().enumerate() {
-                walk(value, format!("{path}[{index}]"), found);
+            Value::Array(items) => {
+                for (index, value) in items.iter().enumerate() {
+                    if value.is_object() {
+                        self.walk(value, &format!("{path}[{index}]"));
+                    }
+                }
             }
+            _ => {}
         }
-        _ => {}
     }
 }

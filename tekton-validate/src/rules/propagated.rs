@@ -84,7 +84,9 @@ fn string_property() -> PropertySpec {
 pub(crate) fn in_task(gates: &Gates<'_>, given: &[Param], spec: &TaskSpec) -> Errors {
     let mut known = Known::default();
     let mut errors = Errors::none();
-    given.iter().for_each(|param| known.give(param));
+    for param in given {
+        known.give(param);
+    }
     for declared in &spec.params {
         errors.also(known.declare(declared));
     }
@@ -103,7 +105,9 @@ pub(crate) fn in_task(gates: &Gates<'_>, given: &[Param], spec: &TaskSpec) -> Er
 pub(crate) fn in_pipeline(gates: &Gates<'_>, given: &[Param], spec: &PipelineSpec) -> Errors {
     let mut known = Known::default();
     let mut errors = Errors::none();
-    given.iter().for_each(|param| known.give(param));
+    for param in given {
+        known.give(param);
+    }
     for declared in &spec.params {
         errors.also(known.declare(declared));
     }

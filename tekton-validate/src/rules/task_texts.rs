@@ -7,13 +7,17 @@ use tekton_types::v1::{Step, TaskSpec};
 pub(crate) fn visit<'a>(task: &'a TaskSpec, see: &mut impl FnMut(&'a str)) {
     for step in &task.steps {
         let Step { script, name, image, image_pull_policy, working_dir, .. } = step;
-        [script, name, image, image_pull_policy, working_dir].into_iter().for_each(|text| see(text));
+        for text in [script, name, image, image_pull_policy, working_dir] {
+            see(text);
+        }
         step.command.iter().chain(&step.args).for_each(|text| see(text));
         environment(&step.env, &step.env_from, see);
         mounts(&step.volume_mounts, see);
     }
     if let Some(template) = &task.step_template {
-        [&template.image, &template.image_pull_policy, &template.working_dir].into_iter().for_each(|text| see(text));
+        for text in [&template.image, &template.image_pull_policy, &template.working_dir] {
+            see(text);
+        }
         template.command.iter().chain(&template.args).for_each(|text| see(text));
         environment(&template.env, &template.env_from, see);
         mounts(&template.volume_mounts, see);
@@ -21,9 +25,9 @@ pub(crate) fn visit<'a>(task: &'a TaskSpec, see: &mut impl FnMut(&'a str)) {
     task.volumes.iter().for_each(|v| volume(v, see));
     task.workspaces.iter().for_each(|w| see(&w.mount_path));
     for sidecar in &task.sidecars {
-        [&sidecar.script, &sidecar.name, &sidecar.image, &sidecar.image_pull_policy, &sidecar.working_dir]
-            .into_iter()
-            .for_each(|text| see(text));
+        for text in [&sidecar.script, &sidecar.name, &sidecar.image, &sidecar.image_pull_policy, &sidecar.working_dir] {
+            see(text);
+        }
         sidecar.command.iter().chain(&sidecar.args).for_each(|text| see(text));
         environment(&sidecar.env, &sidecar.env_from, see);
         mounts(&sidecar.volume_mounts, see);
