@@ -66,6 +66,8 @@ pub struct World {
     pub cluster: ClusterFacts,
     /// What the registry knows.
     pub images: BTreeMap<String, ImageMetadata>,
+    /// What the registry knows of every other image.
+    pub any_image: Option<ImageMetadata>,
     /// Calls that fail.
     pub failing: Vec<Failing>,
     /// Created objects get a time and a uid.
@@ -179,6 +181,7 @@ impl World {
             Need::Image { image, .. } => self
                 .images
                 .get(image)
+                .or(self.any_image.as_ref())
                 .cloned()
                 .map(Value::Image)
                 .ok_or_else(|| ApiFault { text: format!("image {image} is not known"), ..ApiFault::default() }),

@@ -7,6 +7,8 @@
 mod convert;
 #[cfg(feature = "podgen")]
 mod creds_init;
+#[cfg(feature = "engine")]
+mod crossdoc;
 #[cfg(feature = "dag")]
 mod dag;
 #[cfg(feature = "types")]
@@ -133,6 +135,7 @@ fn engine() -> Vec<Binding> {
         Binding::pure("pipeline-substitution", pipeline_substitution::check),
         Binding::pure("task-substitution", task_substitution::check),
         Binding::pure("workspace-apply", workspace_apply::check),
+        Binding::pure("realworld-crossdoc", crossdoc::check),
     ]
 }
 
