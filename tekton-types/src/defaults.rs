@@ -6,8 +6,8 @@ use crate::config::Config;
 use crate::duration::GoDuration;
 use crate::pod::{AffinityAssistantTemplate, PodTemplate};
 use crate::v1::{
-    NAMESPACED_TASK_KIND, ParamSpec, Pipeline, PipelineRun, PipelineRunSpec, PipelineSpec, PipelineTask, PropertySpec,
-    StepResult, Task, TaskRef, TaskResult, TaskRun, TaskRunSpec, TaskSpec, param_type,
+    NAMESPACED_TASK_KIND, ParamSpec, Pipeline, PipelineRun, PipelineRunSpec, PipelineSpec, PipelineTask, Properties,
+    PropertySpec, StepResult, Task, TaskRef, TaskResult, TaskRun, TaskRunSpec, TaskSpec, param_type,
 };
 use crate::{v1alpha1, v1beta1};
 use k8s_openapi::api::core::v1::{EnvVar, Volume};
@@ -147,12 +147,12 @@ impl SetDefaults for v1beta1::CustomRunSpec {
 impl SetDefaults for ParamSpec {
     fn set_defaults(&mut self, _: &Config) {
         let typed = !self.type_.is_empty();
-        if typed || !self.properties.is_empty() {
+        if typed || self.properties.is_given() {
             default_property_types(&mut self.properties);
         }
         if !typed {
             self.type_ = match &self.default {
-                _ if !self.properties.is_empty() => param_type::OBJECT,
+                _ if self.properties.is_given() => param_type::OBJECT,
                 Some(value) => value.type_name(),
                 None => param_type::STRING,
             }
@@ -237,9 +237,9 @@ fn default_property_types(properties: &mut BTreeMap<String, PropertySpec>) {
     }
 }
 
-fn default_result_type(type_: &mut String, properties: &mut BTreeMap<String, PropertySpec>) {
+fn default_result_type(type_: &mut String, properties: &mut Properties) {
     if type_.is_empty() {
-        let inferred = if properties.is_empty() { param_type::STRING } else { param_type::OBJECT };
+        let inferred = if properties.is_given() { param_type::OBJECT } else { param_type::STRING };
         inferred.clone_into(type_);
     }
     default_property_types(properties);

@@ -32,6 +32,17 @@ macro_rules! objects {
                 }
             }
 
+            /// What upstream's admission webhook refuses to read in a document: its decoder does not mind the case of
+            /// field names, nor unknown fields of the metadata.
+            pub fn refusals(document: &Document<'_>) -> Vec<DecodeError> {
+                let node = &document.root;
+                let field = |key| node.get(key).and_then(Node::as_str).unwrap_or_default();
+                match (field("apiVersion"), field("kind")) {
+                    $((<$ty as Resource>::API_VERSION, <$ty as Resource>::KIND) => decode::refusals::<$ty>(node),)*
+                    _ => Self::from_node(node).1,
+                }
+            }
+
             /// The apiVersion; empty when another document has none.
             pub fn api_version(&self) -> &str {
                 match self {

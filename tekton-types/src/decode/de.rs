@@ -15,9 +15,16 @@ use crate::yaml::{Entry, Node, Span, Value, whole};
 #[derive(Debug, Default)]
 pub(super) struct Sink {
     errors: RefCell<Vec<DecodeError>>,
+    /// Whether a key that differs from a field only in case is that field.
+    folds_case: bool,
 }
 
 impl Sink {
+    /// One under which a key that differs from a field only in case is that field.
+    pub(super) fn folding_case() -> Self {
+        Self { folds_case: true, ..Self::default() }
+    }
+
     pub(super) fn push(&self, error: DecodeError) {
         self.errors.borrow_mut().push(error);
     }
@@ -133,6 +140,16 @@ impl<'p, 'n> Reader<'p, 'n> {
                 case_variant: known.iter().any(|name| name.eq_ignore_ascii_case(&entry.key)),
             },
         });
+    }
+
+    /// The field that an entry is.
+    fn field(&self, entry: &Entry<'_>, fields: &'static [&'static str]) -> Option<&'static str> {
+        let exact = fields.iter().find(|field| **field == entry.key);
+        if exact.is_some() || !self.sink.folds_case {
+            return exact.copied();
+        }
+        let folded = fields.iter().find(|field| field.eq_ignore_ascii_case(&entry.key))?;
+        self.node.get(folded).is_none().then_some(*folded)
     }
 
     fn integer<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -414,13 +431,15 @@ impl<'n> MapAccess<'n> for Entries<'_, 'n> {
     fn next_key_seed<K: DeserializeSeed<'n>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
         for entry in self.left.by_ref() {
             if let Some(fields) = self.fields {
-                if !fields.contains(&entry.key.as_ref()) {
+                let Some(field) = self.reader.field(entry, fields) else {
                     self.reader.unknown(entry, fields);
                     continue;
-                }
+                };
                 if entry.value.is_null() {
                     continue;
                 }
+                self.value = Some(entry);
+                return seed.deserialize(BorrowedStrDeserializer::new(field)).map(Some);
             }
             self.value = Some(entry);
             return seed.deserialize(BorrowedStrDeserializer::new(&entry.key)).map(Some);

@@ -90,7 +90,18 @@ pub fn from_node<T: DeserializeOwned>(node: &Node<'_>, mode: Mode) -> Result<T, 
 
 /// Reads a node as a `T` as far as it goes: the value, unless it cannot be read at all, and every problem.
 pub fn observe<T: DeserializeOwned>(node: &Node<'_>) -> (Option<T>, Vec<DecodeError>) {
-    let sink = de::Sink::default();
+    read(node, de::Sink::default())
+}
+
+/// What upstream's admission webhook refuses to read: its decoder does not mind the case of field names, nor
+/// unknown fields of the metadata.
+pub fn refusals<T: DeserializeOwned>(node: &Node<'_>) -> Vec<DecodeError> {
+    let (_, mut errors) = read::<T>(node, de::Sink::folding_case());
+    errors.retain(|error| error.problem == Problem::BadValue || !error.path.starts_with("metadata."));
+    errors
+}
+
+fn read<T: DeserializeOwned>(node: &Node<'_>, sink: de::Sink) -> (Option<T>, Vec<DecodeError>) {
     let value = match T::deserialize(de::Reader::new(node, &sink)) {
         Ok(value) => Some(value),
         Err(error) => {

@@ -22,7 +22,7 @@ pub use artifact::{Artifact, ArtifactValue, Artifacts, TaskRunStepArtifact};
 pub use container::{Sidecar, Step, StepOutputConfig, StepTemplate, on_error};
 pub use embedded_task::EmbeddedTask;
 pub use matrix::{IncludeParams, Matrix};
-pub use param::{Param, ParamSpec, PropertySpec, param_type};
+pub use param::{Param, ParamSpec, Properties, PropertySpec, param_type};
 pub use param_value::ParamValue;
 pub(crate) use param_value::json_number;
 pub use pipeline::{Pipeline, PipelineResult, PipelineSpec, PipelineTask, PipelineTaskMetadata};

@@ -16,12 +16,74 @@ wire! {
         /// What it is for.
         pub description: String,
         /// Keys of an object parameter.
-        pub properties: BTreeMap<String, PropertySpec>,
+        pub properties: Properties,
         /// Value used when none is given.
         pub default: Option<ParamValue>,
         /// The only values that are allowed (strings only).
         #[serde(rename = "enum")]
         pub enum_: Vec<String>,
+    }
+}
+
+/// The keys of an object parameter or result. An empty map that is written down is told from none: it makes
+/// the type an object.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(from = "BTreeMap<String, PropertySpec>", into = "BTreeMap<String, PropertySpec>")]
+#[schemars(with = "BTreeMap<String, PropertySpec>")]
+pub struct Properties {
+    keys: BTreeMap<String, PropertySpec>,
+    given: bool,
+}
+
+impl Properties {
+    /// Whether properties were written down, be they none.
+    pub fn is_given(&self) -> bool {
+        self.given || !self.keys.is_empty()
+    }
+}
+
+impl From<BTreeMap<String, PropertySpec>> for Properties {
+    fn from(keys: BTreeMap<String, PropertySpec>) -> Self {
+        Self { keys, given: true }
+    }
+}
+
+impl From<Properties> for BTreeMap<String, PropertySpec> {
+    fn from(properties: Properties) -> Self {
+        properties.keys
+    }
+}
+
+impl FromIterator<(String, PropertySpec)> for Properties {
+    fn from_iter<I: IntoIterator<Item = (String, PropertySpec)>>(keys: I) -> Self {
+        Self { keys: keys.into_iter().collect(), given: true }
+    }
+}
+
+impl<'p> IntoIterator for &'p Properties {
+    type Item = (&'p String, &'p PropertySpec);
+    type IntoIter = std::collections::btree_map::Iter<'p, String, PropertySpec>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.keys.iter()
+    }
+}
+
+impl std::ops::Deref for Properties {
+    type Target = BTreeMap<String, PropertySpec>;
+    fn deref(&self) -> &Self::Target {
+        &self.keys
+    }
+}
+
+impl std::ops::DerefMut for Properties {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.keys
+    }
+}
+
+impl crate::wire::Empty for Properties {
+    fn is_empty_value(&self) -> bool {
+        self.keys.is_empty()
     }
 }
 

@@ -1,8 +1,6 @@
 //! Declared and produced results.
 
-use std::collections::BTreeMap;
-
-use super::{ParamValue, PropertySpec};
+use super::{ParamValue, Properties};
 use crate::wire::wire;
 
 /// The value of a result has the shape of a parameter's value.
@@ -17,7 +15,7 @@ wire! {
         #[serde(rename = "type")]
         pub type_: String,
         /// Keys of an object result.
-        pub properties: BTreeMap<String, PropertySpec>,
+        pub properties: Properties,
         /// What it is.
         pub description: String,
         /// A step result that becomes the task's result.
@@ -34,7 +32,7 @@ wire! {
         #[serde(rename = "type")]
         pub type_: String,
         /// Keys of an object result.
-        pub properties: BTreeMap<String, PropertySpec>,
+        pub properties: Properties,
         /// What it is.
         pub description: String,
     }

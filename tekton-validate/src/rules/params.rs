@@ -202,7 +202,7 @@ pub(crate) fn name_formats(sorted: &ByType<'_>) -> Errors {
 pub(crate) fn objects_have_properties<'a>(specs: impl IntoIterator<Item = &'a ParamSpec>) -> Errors {
     let mut errors = Errors::none();
     for spec in specs {
-        if spec.type_ == param_type::OBJECT && spec.properties.is_empty() {
+        if spec.type_ == param_type::OBJECT && !spec.properties.is_given() {
             errors.push(FieldError::missing(&[&format!("{}.properties", spec.name)]));
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tekton_types::v1::{Param, ParamSpec, ParamValue, PipelineSpec, PropertySpec, TaskSpec, param_type};
+use tekton_types::v1::{Param, ParamSpec, ParamValue, PipelineSpec, Properties, PropertySpec, TaskSpec, param_type};
 
 use crate::errors::{Errors, FieldError};
 use crate::gates::Gates;
@@ -18,7 +18,7 @@ impl Known {
     fn give(&mut self, param: &Param) {
         let properties = match &param.value {
             ParamValue::Object(values) => values.keys().map(|key| (key.clone(), string_property())).collect(),
-            _ => BTreeMap::new(),
+            _ => Properties::default(),
         };
         let spec = ParamSpec {
             name: param.name.clone(),
@@ -40,12 +40,12 @@ impl Known {
             if let Some(ParamValue::Object(values)) = &mut known.default {
                 values.extend(defaults.iter().map(|(k, v)| (k.clone(), v.clone())));
             }
-            if spec.properties.is_empty() {
+            if !spec.properties.is_given() {
                 return missing();
             }
         }
         if known.type_ == param_type::OBJECT {
-            if spec.properties.is_empty() {
+            if !spec.properties.is_given() {
                 return missing();
             }
             known.properties.clone_from(&spec.properties);

@@ -1,8 +1,6 @@
 //! Declared results of tasks and steps.
 
-use std::collections::BTreeMap;
-
-use tekton_types::v1::{ParamValue, PropertySpec, StepResult, TaskResult, param_type};
+use tekton_types::v1::{ParamValue, Properties, StepResult, TaskResult, param_type};
 
 use crate::errors::{Errors, FieldError};
 use crate::names::{is_dns_label, is_result_name};
@@ -59,9 +57,9 @@ pub(crate) fn validate_step_result(result: &StepResult) -> Errors {
     }
 }
 
-fn properties(name: &str, properties: &BTreeMap<String, PropertySpec>, article: &str) -> Errors {
+fn properties(name: &str, properties: &Properties, article: &str) -> Errors {
     let path = format!("{name}.properties");
-    if properties.is_empty() {
+    if !properties.is_given() {
         return FieldError::missing(&[&path]).into();
     }
     let invalid: Vec<&str> =
