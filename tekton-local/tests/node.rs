@@ -110,7 +110,9 @@ async fn containers_run_in_order_and_share_volumes() {
     ]
     .map(|(name, script)| sh(name, script))
     .to_vec();
-    containers.iter_mut().for_each(|c| c["volumeMounts"] = mount.clone());
+    for container in &mut containers {
+        container["volumeMounts"] = mount.clone();
+    }
     world
         .create(
             "order",
@@ -454,4 +456,67 @@ async fn a_pod_is_done_in_tens_of_milliseconds() {
     );
     assert!(times[5] < Duration::from_secs(2));
     world.end().await;
+}
+
+/// A process of its own that is killed while it runs pods.
+const VICTIM: &str = "TEKTON_NODE_VICTIM";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_is_killed_leaves_nothing() {
+    if let Some(dir) = std::env::var_os(VICTIM) {
+        return be_the_victim(Path::new(&dir)).await;
+    }
+    let dir = tempfile::tempdir().expect("a directory");
+    for delay in [0, 3, 7, 15, 30, 60, 120, 200] {
+        let mark = format!("{}.{delay}", 100_000 + std::process::id());
+        let mut victim = std::process::Command::new(std::env::current_exe().expect("this program"))
+            .args(["--exact", "a_node_that_is_killed_leaves_nothing", "--nocapture"])
+            .env(VICTIM, dir.path().join("node"))
+            .env("MARK", &mark)
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .expect("started");
+        let mut lines = std::io::BufRead::lines(std::io::BufReader::new(victim.stdout.take().expect("a pipe")));
+        assert!(lines.any(|line| line.expect("a line").contains("pods are created")));
+        std::thread::sleep(Duration::from_millis(delay));
+        victim.kill().expect("killed");
+        victim.wait().expect("ended");
+        let begin = Instant::now();
+        while dir.path().join("node").exists() || !processes(&mark).is_empty() {
+            let left = processes(&mark);
+            assert!(begin.elapsed() < Duration::from_secs(5), "after {delay} ms: {left:?}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let mounts = std::fs::read_to_string("/proc/self/mountinfo").expect("mounts");
+        assert!(!mounts.contains(dir.path().to_str().expect("text")));
+    }
+}
+
+/// The processes that sleep for this time.
+fn processes(mark: &str) -> Vec<String> {
+    let all = std::fs::read_dir("/proc").expect("processes").flatten();
+    let lines = all.filter_map(|entry| std::fs::read_to_string(entry.path().join("cmdline")).ok());
+    lines.filter(|line| line.contains("sleep") && line.contains(mark)).collect()
+}
+
+#[expect(clippy::print_stdout, reason = "the line that the test waits for")]
+async fn be_the_victim(dir: &Path) {
+    let mark = std::env::var("MARK").expect("set by the test");
+    let cluster = LocalCluster::start(Options::default());
+    let options = NodeOptions { ephemeral: true, ..NodeOptions::new(dir) };
+    let node = Node::start(cluster.client(), options).await.expect("a node");
+    let pods = Api::<Pod>::namespaced(cluster.client(), "default");
+    for index in 0..5 {
+        let script = format!(
+            "mkdir /workspace/x/d; chmod 0 /workspace/x/d; trap '' TERM; sleep {mark} & setsid sleep {mark}; wait"
+        );
+        let mut container = sh("c", &script);
+        container["volumeMounts"] = json!([{ "name": "x", "mountPath": "/workspace/x" }]);
+        let pod = json!({ "metadata": { "name": format!("p{index}") }, "spec": {
+            "containers": [container], "volumes": [{ "name": "x", "emptyDir": {} }] } });
+        pods.create(&PostParams::default(), &serde_json::from_value(pod).expect("a pod")).await.expect("created");
+    }
+    println!("pods are created");
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    node.shutdown().await;
 }

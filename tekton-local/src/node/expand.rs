@@ -11,23 +11,19 @@ pub(super) fn expand<'a>(text: &str, lookup: impl Fn(&str) -> Option<&'a str>) -
             out.push('$');
             rest = after;
         } else if let Some(after) = rest.strip_prefix('(') {
-            match after.find(')') {
-                Some(end) => {
-                    let name = &after[..end];
-                    match lookup(name) {
-                        Some(value) => out.push_str(value),
-                        None => {
-                            out.push_str("$(");
-                            out.push_str(name);
-                            out.push(')');
-                        }
-                    }
-                    rest = &after[end + 1..];
-                }
-                None => {
+            if let Some(end) = after.find(')') {
+                let name = &after[..end];
+                if let Some(value) = lookup(name) {
+                    out.push_str(value);
+                } else {
                     out.push_str("$(");
-                    rest = after;
+                    out.push_str(name);
+                    out.push(')');
                 }
+                rest = &after[end + 1..];
+            } else {
+                out.push_str("$(");
+                rest = after;
             }
         } else {
             out.push('$');

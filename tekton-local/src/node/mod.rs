@@ -275,7 +275,9 @@ async fn pods(ctx: Arc<Context>, mut stopped: watch::Receiver<bool>) {
             Some(Ok(watcher::Event::InitDone)) => {
                 if let Some(listed) = listed.take() {
                     let gone: Vec<String> = workers.keys().filter(|uid| !listed.contains(uid)).cloned().collect();
-                    gone.iter().for_each(|uid| forget(&mut workers, uid));
+                    for uid in &gone {
+                        forget(&mut workers, uid);
+                    }
                 }
             }
             Some(Ok(watcher::Event::Apply(pod))) => apply(&ctx, &mut workers, pod),

@@ -4,6 +4,7 @@ use super::fields::ADDRESS;
 use crate::runtime::{Container as Process, ExecSpec};
 use k8s_openapi::api::core::v1::{Container, ExecAction, HTTPGetAction, LifecycleHandler, Probe};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -108,10 +109,11 @@ async fn http(action: &HTTPGetAction, container: &Container) -> bool {
     let mut named_host = false;
     for header in headers {
         named_host |= header.name.eq_ignore_ascii_case("host");
-        request.push_str(&format!("{}: {}\r\n", header.name, header.value));
+        // Writing to a string does not fail.
+        let _ = write!(request, "{}: {}\r\n", header.name, header.value);
     }
     if !named_host {
-        request.push_str(&format!("Host: {host}\r\n"));
+        let _ = write!(request, "Host: {host}\r\n");
     }
     request.push_str("\r\n");
     if stream.write_all(request.as_bytes()).await.is_err() {

@@ -29,6 +29,7 @@ pub(super) enum State {
 }
 
 /// One container.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about one process, not states of one machine")]
 pub(super) struct Slot {
     pub(super) spec: Container,
     pub(super) kind: Kind,

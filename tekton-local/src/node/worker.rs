@@ -30,7 +30,7 @@ pub(super) enum Event {
 const HOLD: Duration = Duration::from_millis(30);
 /// The time between two looks at ConfigMaps and Secrets that a running pod shows.
 const REFRESH: Duration = Duration::from_secs(10);
-const MAX_BACKOFF: Duration = Duration::from_secs(300);
+const MAX_BACKOFF: Duration = Duration::from_mins(5);
 
 /// The worker of one pod.
 pub(super) struct Worker {

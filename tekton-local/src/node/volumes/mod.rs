@@ -159,7 +159,7 @@ async fn make(ctx: &Context, pod: &Pod, volume: &Volume) -> Result<Prepared, Str
         match host.type_.as_deref() {
             Some("DirectoryOrCreate") => std::fs::create_dir_all(&path).map_err(text)?,
             Some("FileOrCreate") => {
-                drop(std::fs::OpenOptions::new().append(true).create(true).open(&path).map_err(text)?)
+                drop(std::fs::OpenOptions::new().append(true).create(true).open(&path).map_err(text)?);
             }
             _ => {}
         }

@@ -289,11 +289,10 @@ unsafe fn finish(child: &Child<'_>) -> ! {
         for program in &plan.programs {
             libc::execve(program.as_ptr(), child.argv.as_ptr(), child.env.as_ptr());
             let errno = sys::errno();
-            if errno != libc::ENOENT && errno != libc::ENOTDIR {
+            // A directory of the search path that has no such program, or may not be entered, says nothing.
+            if plan.programs.len() == 1 || !matches!(errno, libc::ENOENT | libc::ENOTDIR | libc::EACCES) {
                 worst = errno;
-                if errno != libc::EACCES {
-                    break;
-                }
+                break;
             }
         }
         fail(child.errors, STAGE_EXEC, worst)

@@ -14,6 +14,7 @@ mod tests;
 
 use super::{Container, ContainerSpec, ExecSpec, Executed, Exit, Output, Runtime, StartError, Started};
 use futures::future::BoxFuture;
+use std::fmt::Write as _;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
@@ -205,15 +206,15 @@ async fn launch(
     let (reply, answer) = oneshot::channel();
     let request = spawn::Request { plan: plan.clone(), stdio, enter, reply };
     spawner.send(request).map_err(|_| StartError::Create("the spawning thread has ended".into()))?;
-    let spawned = answer
+    let made = answer
         .await
         .map_err(|_| StartError::Create("the spawning thread has ended".into()))?
         .map_err(|error| refusal::of_clone(&error))?;
-    let mut errors = pipe::Receiver::from_owned_fd(spawned.errors).map_err(broken)?;
-    let pidfd = Arc::new(sys::watch(spawned.pidfd).map_err(broken)?);
+    let mut errors = pipe::Receiver::from_owned_fd(made.errors).map_err(broken)?;
+    let pidfd = Arc::new(sys::watch(made.pidfd).map_err(broken)?);
     let mut message = Vec::with_capacity(8);
     errors.read_to_end(&mut message).await.map_err(broken)?;
-    drop(spawned.go);
+    drop(made.go);
     if let Some((stage, errno)) = message.split_first_chunk::<4>() {
         let errno = i32::from_ne_bytes(errno.try_into().unwrap_or([0; 4]));
         let error = refusal::of_stage(&plan, u32::from_ne_bytes(*stage), &io::Error::from_raw_os_error(errno));
@@ -228,6 +229,7 @@ async fn launch(
     Ok(pidfd)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "a function for map_err")]
 fn broken(error: io::Error) -> StartError {
     StartError::Create(format!("failed to make a container process: {error}"))
 }
@@ -251,7 +253,8 @@ fn container_id(spec: &ContainerSpec, number: u64) -> String {
         hasher.write(spec.name.as_bytes());
         hasher.write_u64(number);
         hasher.write_u64(part);
-        id.push_str(&format!("{:016x}", hasher.finish()));
+        // Writing to a string does not fail.
+        let _ = write!(id, "{:016x}", hasher.finish());
     }
     id
 }

@@ -61,7 +61,7 @@ const SHADOW: &str = "/.mountpoints";
 /// `s` as a C string.
 pub(super) fn c(s: impl AsRef<std::ffi::OsStr>) -> Result<CString, StartError> {
     CString::new(s.as_ref().as_bytes())
-        .map_err(|_| StartError::Create(format!("{:?} contains a zero byte", s.as_ref())))
+        .map_err(|_| StartError::Create(format!("{} contains a zero byte", s.as_ref().display())))
 }
 
 /// Settings of the host runtime that every plan needs.

@@ -7,6 +7,7 @@ use super::child::{self, Child};
 use super::plan::Plan;
 use super::sys;
 use libc::{c_char, c_int};
+use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::Arc;
@@ -62,14 +63,14 @@ fn spawn(request: &Request) -> io::Result<Spawned> {
 
     let mut pidfd: c_int = -1;
     // SAFETY: an all-zero `clone_args` is a valid value.
-    let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
+    let mut clone: libc::clone_args = unsafe { std::mem::zeroed() };
     let spaces = libc::CLONE_NEWUSER | libc::CLONE_NEWNS | libc::CLONE_NEWPID | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS;
     let spaces = if request.enter.is_some() { 0 } else { spaces };
-    args.flags = u64::from((spaces | libc::CLONE_PIDFD).cast_unsigned());
-    args.pidfd = (&raw mut pidfd) as u64;
-    args.exit_signal = u64::from(libc::SIGCHLD.cast_unsigned());
+    clone.flags = u64::from((spaces | libc::CLONE_PIDFD).cast_unsigned());
+    clone.pidfd = (&raw mut pidfd) as u64;
+    clone.exit_signal = u64::from(libc::SIGCHLD.cast_unsigned());
     // SAFETY: no memory is shared with the child, which only runs `child::run`, made for this state.
-    let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw mut args, size_of::<libc::clone_args>()) };
+    let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw mut clone, size_of::<libc::clone_args>()) };
     if pid < 0 {
         return Err(io::Error::last_os_error());
     }
@@ -83,7 +84,7 @@ fn spawn(request: &Request) -> io::Result<Spawned> {
             go: go_read.as_raw_fd(),
             go_parent: go_write.as_raw_fd(),
             errors: errors_write.as_raw_fd(),
-            enter: request.enter.as_ref().map(|fd| fd.as_raw_fd()),
+            enter: request.enter.as_ref().map(AsRawFd::as_raw_fd),
         };
         // SAFETY: this is the child, and all it is given was made above and lives in its copy of the memory.
         unsafe { child::run(child) }
@@ -117,7 +118,8 @@ fn identity_map(path: &str) -> io::Result<String> {
     for line in std::fs::read_to_string(path)?.lines() {
         let mut fields = line.split_ascii_whitespace();
         if let (Some(inside), Some(_), Some(count)) = (fields.next(), fields.next(), fields.next()) {
-            map.push_str(&format!("{inside} {inside} {count}\n"));
+            // Writing to a string does not fail.
+            let _ = writeln!(map, "{inside} {inside} {count}");
         }
     }
     Ok(map)
