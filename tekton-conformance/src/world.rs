@@ -76,6 +76,8 @@ pub struct World {
     pub version: Option<ServerVersion>,
     /// Logs by Pod and container.
     pub logs: BTreeMap<(String, String), String>,
+    /// The log of every other container.
+    pub any_log: String,
 }
 
 impl World {
@@ -186,7 +188,8 @@ impl World {
                 .map(Value::Image)
                 .ok_or_else(|| ApiFault { text: format!("image {image} is not known"), ..ApiFault::default() }),
             Need::Logs { pod, container, .. } => {
-                Ok(Value::Text(self.logs.get(&(pod.clone(), container.clone())).cloned().unwrap_or_default()))
+                let log = self.logs.get(&(pod.clone(), container.clone()));
+                Ok(Value::Text(log.unwrap_or(&self.any_log).clone()))
             }
             Need::ServerVersion => Ok(Value::Version(self.version.clone().unwrap_or_default())),
             other => Err(ApiFault { text: format!("{other:?} has no answer here"), ..ApiFault::default() }),

