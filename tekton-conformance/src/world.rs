@@ -12,6 +12,7 @@ use tekton_engine::{
     ApiFault, Class, ClusterFacts, Decision, Effect, Env, Fact, Facts, ImageMetadata, Kind, Need, Object, ObjectKey,
     Outcome, PatchType, Run, ServerVersion, Snapshot, Stored, Value,
 };
+use tekton_podgen::image::Reference;
 use tekton_types::config::Config;
 
 /// Rounds after which a pass that does not settle is given up.
@@ -49,6 +50,8 @@ pub struct Done {
     pub wrote_status: bool,
     /// The text of the fault, and whether it is permanent.
     pub fault: Option<(String, bool)>,
+    /// Images that were looked up, fully qualified, and whether the step had arguments.
+    pub lookups: Vec<(String, bool)>,
     /// When the run is to be looked at again.
     pub wake_at: Option<Timestamp>,
 }
@@ -72,6 +75,8 @@ pub struct World {
     pub failing: Vec<Failing>,
     /// Created objects get a time and a uid.
     pub fills_in: bool,
+    /// Created Pods are pending.
+    pub pods_pend: bool,
     /// The version of Kubernetes.
     pub version: Option<ServerVersion>,
     /// Logs by Pod and container.
@@ -106,6 +111,10 @@ impl World {
                 return Some(done);
             }
             for need in &decision.needs {
+                if let Need::Image { image, has_args, .. } = need {
+                    let name = Reference::parse(image).map_or_else(|_| image.clone(), |reference| reference.name());
+                    done.lookups.push((name, *has_args));
+                }
                 facts.set(need.clone(), self.answer(need));
             }
             for effect in &decision.effects {
@@ -183,6 +192,7 @@ impl World {
             Need::Image { image, .. } => self
                 .images
                 .get(image)
+                .or_else(|| self.images.get(&Reference::parse(image).ok()?.name()))
                 .or(self.any_image.as_ref())
                 .cloned()
                 .map(Value::Image)
@@ -234,7 +244,10 @@ impl World {
                         details_kind: key.kind.resource().to_owned(),
                     });
                 }
-                let created = if self.fills_in { self.filled_in(object)? } else { object.clone() };
+                let mut created = if self.fills_in { self.filled_in(object)? } else { object.clone() };
+                if let (Object::Pod(pod), true) = (&mut created, self.pods_pend) {
+                    Arc::make_mut(pod).status.get_or_insert_default().phase = Some("Pending".to_owned());
+                }
                 self.objects.insert(key, created.clone());
                 Ok(Some(created))
             }

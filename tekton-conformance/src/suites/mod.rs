@@ -27,6 +27,8 @@ mod pipelinerun_misc;
 mod pipelines;
 #[cfg(feature = "podgen")]
 mod podgen;
+#[cfg(feature = "engine")]
+mod podgen_e2e;
 #[cfg(feature = "podgen")]
 mod podgen_parts;
 #[cfg(feature = "podgen")]
@@ -133,6 +135,7 @@ fn engine() -> Vec<Binding> {
         Binding::pure("reconcile-taskrun", reconcile::check_task_run),
         Binding::pure("reconcile-pipelinerun", reconcile::check_pipeline_run),
         Binding::pure("pipeline-substitution", pipeline_substitution::check),
+        Binding::pure("podgen-e2e", podgen_e2e::check),
         Binding::pure("task-substitution", task_substitution::check),
         Binding::pure("workspace-apply", workspace_apply::check),
         Binding::pure("realworld-crossdoc", crossdoc::check),

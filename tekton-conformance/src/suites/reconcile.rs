@@ -122,7 +122,7 @@ fn round_trip(kind: Kind, object: &Json) -> Json {
 }
 
 /// Random suffixes of scripts count for nothing.
-fn tidy(value: &Json) -> Json {
+pub(super) fn tidy(value: &Json) -> Json {
     match value {
         Json::String(text) => Json::String(without_random(text)),
         Json::Array(items) => items.iter().map(tidy).collect(),

@@ -94,9 +94,8 @@ fn create(input: &Value) -> Result<Value, String> {
         Some(refusal) if refusal.reason != "NotFound" => {
             return Ok(json!({"error": format!("failed to retrieve PVC {name}: {}", refusal.message)}));
         }
-        Some(_) => {}
         None if refusal(input, "create").is_none() && find(input, &name)?.is_some() => return Ok(json!({})),
-        None => {}
+        Some(_) | None => {}
     }
     let fault = refusal(input, "create").and_then(|refusal| claim::creation_fault(&name, refusal));
     Ok(json!({"create": claim, "error": fault.map(|fault| fault.to_string())}))
