@@ -1,0 +1,256 @@
+//! From words to a tree.
+
+use super::{
+    ast::{Expr, Over},
+    lex::{Token, tokens},
+    value::Value,
+};
+
+/// How deeply an expression may nest.
+const MAX_DEPTH: usize = 100;
+
+const RESERVED: [&str; 15] = [
+    "as",
+    "break",
+    "const",
+    "continue",
+    "else",
+    "for",
+    "function",
+    "if",
+    "import",
+    "let",
+    "loop",
+    "package",
+    "namespace",
+    "return",
+    "var",
+];
+
+pub(super) fn parse(text: &str) -> Result<Expr, String> {
+    let mut parser = Parser { tokens: tokens(text)?, at: 0, depth: 0 };
+    let expression = parser.expression()?;
+    match parser.tokens.get(parser.at) {
+        None => Ok(expression),
+        Some(token) => Err(format!("extraneous input {token:?}")),
+    }
+}
+
+struct Parser {
+    tokens: Vec<Token>,
+    at: usize,
+    depth: usize,
+}
+
+/// Binary operators, those that bind least first.
+const LEVELS: [&[&str]; 5] =
+    [&["||"], &["&&"], &["<", "<=", ">", ">=", "==", "!=", "in"], &["+", "-"], &["*", "/", "%"]];
+
+impl Parser {
+    fn take(&mut self, symbol: &str) -> bool {
+        let here = match self.tokens.get(self.at) {
+            Some(Token::Symbol(found)) => *found == symbol,
+            Some(Token::Name(found)) => symbol == "in" && found == "in",
+            _ => false,
+        };
+        self.at += usize::from(here);
+        here
+    }
+
+    fn expect(&mut self, symbol: &str) -> Result<(), String> {
+        if self.take(symbol) { Ok(()) } else { Err(format!("missing '{symbol}' at {}", self.here())) }
+    }
+
+    fn here(&self) -> String {
+        self.tokens.get(self.at).map_or_else(|| "'<EOF>'".to_owned(), |token| format!("{token:?}"))
+    }
+
+    fn expression(&mut self) -> Result<Expr, String> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err("expression recursion limit exceeded".to_owned());
+        }
+        let condition = self.level(0)?;
+        let expression = if self.take("?") {
+            let yes = self.level(0)?;
+            self.expect(":")?;
+            let no = self.expression()?;
+            call("?:", vec![condition, yes, no])
+        } else {
+            condition
+        };
+        self.depth -= 1;
+        Ok(expression)
+    }
+
+    fn level(&mut self, level: usize) -> Result<Expr, String> {
+        let Some(operators) = LEVELS.get(level) else { return self.unary() };
+        let mut left = self.level(level + 1)?;
+        while let Some(operator) = operators.iter().find(|operator| self.take(operator)) {
+            let right = self.level(level + 1)?;
+            left = call(operator, vec![left, right]);
+        }
+        Ok(left)
+    }
+
+    fn unary(&mut self) -> Result<Expr, String> {
+        let mut nots = 0;
+        while self.take("!") {
+            nots += 1;
+        }
+        if nots > 0 {
+            let operand = self.member()?;
+            return Ok(if nots % 2 == 1 {
+                call("!", vec![operand])
+            } else {
+                call("!", vec![call("!", vec![operand])])
+            });
+        }
+        let mut minuses = 0;
+        while self.take("-") {
+            minuses += 1;
+        }
+        if minuses == 0 {
+            return self.member();
+        }
+        if let Some(Token::Int(value)) = self.tokens.get(self.at)
+            && *value == i64::MIN.unsigned_abs()
+            && minuses == 1
+        {
+            self.at += 1;
+            return Ok(Expr::Literal(Value::Int(i64::MIN)));
+        }
+        let operand = self.member()?;
+        Ok((0..minuses % 2 + if minuses % 2 == 0 { 2 } else { 0 })
+            .fold(operand, |operand, _| call("neg", vec![operand])))
+    }
+
+    fn member(&mut self) -> Result<Expr, String> {
+        let mut operand = self.primary()?;
+        loop {
+            if self.take(".") {
+                let Some(Token::Name(name)) = self.tokens.get(self.at).cloned() else {
+                    return Err(format!("no viable alternative at {}", self.here()));
+                };
+                self.at += 1;
+                operand = if self.take("(") {
+                    let args = self.list(")")?;
+                    method(operand, name, args)?
+                } else {
+                    Expr::Select { operand: Box::new(operand), field: name, test: false }
+                };
+            } else if self.take("[") {
+                let index = self.expression()?;
+                self.expect("]")?;
+                operand = call("[]", vec![operand, index]);
+            } else {
+                return Ok(operand);
+            }
+        }
+    }
+
+    /// Expressions up to a closing symbol; a last comma is fine in lists.
+    fn list(&mut self, close: &str) -> Result<Vec<Expr>, String> {
+        let mut items = Vec::new();
+        while !self.take(close) {
+            items.push(self.expression()?);
+            if !self.take(",") {
+                self.expect(close)?;
+                break;
+            }
+            if close == ")" && self.take(close) {
+                return Err("mismatched input ')'".to_owned());
+            }
+        }
+        Ok(items)
+    }
+
+    fn primary(&mut self) -> Result<Expr, String> {
+        if self.take("(") {
+            let inner = self.expression()?;
+            self.expect(")")?;
+            return Ok(inner);
+        }
+        if self.take("[") {
+            return Ok(Expr::List(self.list("]")?));
+        }
+        if self.take("{") {
+            return self.map();
+        }
+        let leading_dot = self.take(".");
+        let token = self.tokens.get(self.at).cloned();
+        let unexpected = || Err(format!("mismatched input {}", self.here()));
+        let literal = match token {
+            Some(Token::Name(name)) if !leading_dot && matches!(name.as_str(), "true" | "false") => {
+                Value::Bool(name == "true")
+            }
+            Some(Token::Name(name)) if !leading_dot && name == "null" => Value::Null,
+            Some(Token::Name(name)) => {
+                if name == "in" || RESERVED.contains(&name.as_str()) {
+                    return Err(format!("reserved identifier: {name}"));
+                }
+                self.at += 1;
+                if self.take("(") {
+                    let args = self.list(")")?;
+                    return function(name, args);
+                }
+                return Ok(Expr::Name(name));
+            }
+            _ if leading_dot => return unexpected(),
+            Some(Token::Int(value)) => Value::Int(i64::try_from(value).map_err(|_| "invalid int literal")?),
+            Some(Token::Uint(value)) => Value::Uint(value),
+            Some(Token::Double(value)) => Value::Double(value),
+            Some(Token::String(text)) => Value::String(text),
+            Some(Token::Bytes(bytes)) => Value::Bytes(bytes),
+            Some(Token::Symbol(_)) | None => return unexpected(),
+        };
+        self.at += 1;
+        Ok(Expr::Literal(literal))
+    }
+
+    fn map(&mut self) -> Result<Expr, String> {
+        let mut entries = Vec::new();
+        while !self.take("}") {
+            let key = self.expression()?;
+            self.expect(":")?;
+            entries.push((key, self.expression()?));
+            if !self.take(",") {
+                self.expect("}")?;
+                break;
+            }
+        }
+        Ok(Expr::Map(entries))
+    }
+}
+
+fn call(name: &str, args: Vec<Expr>) -> Expr {
+    Expr::Call { name: name.to_owned(), target: None, args }
+}
+
+fn function(name: String, args: Vec<Expr>) -> Result<Expr, String> {
+    if name == "has" {
+        return match <[Expr; 1]>::try_from(args) {
+            Ok([Expr::Select { operand, field, .. }]) => Ok(Expr::Select { operand, field, test: true }),
+            _ => Err("invalid argument to has() macro".to_owned()),
+        };
+    }
+    Ok(Expr::Call { name, target: None, args })
+}
+
+/// A method, or one of the macros that go over a range.
+fn method(range: Expr, name: String, mut args: Vec<Expr>) -> Result<Expr, String> {
+    let kind = match (name.as_str(), args.len()) {
+        ("all", 2) => Over::All,
+        ("exists", 2) => Over::Exists,
+        ("exists_one" | "existsOne", 2) => Over::ExistsOne,
+        ("map", 2 | 3) => Over::Map,
+        ("filter", 2) => Over::Filter,
+        _ => return Ok(Expr::Call { name, target: Some(Box::new(range)), args }),
+    };
+    let body = args.pop().expect("there are two or three arguments");
+    let filter = if args.len() == 2 { args.pop() } else { None };
+    let Some(Expr::Name(var)) = args.pop() else {
+        return Err("argument must be a simple name".to_owned());
+    };
+    Ok(Expr::Over { kind, range: Box::new(range), var, filter: filter.map(Box::new), body: Box::new(body) })
+}

@@ -1,0 +1,123 @@
+//! Git credentials with user and password: `.gitconfig` and `.git-credentials`.
+
+use std::fmt::Write as _;
+
+use tekton_contract::{paths, var::extract::go_quote};
+
+#[derive(Debug)]
+struct Entry {
+    url: String,
+    username: String,
+    password: String,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Git(Vec<Entry>);
+
+impl Git {
+    pub(super) fn add(&mut self, value: &str) -> Result<(), String> {
+        let (secret, url) = super::secret_and_url(value)?;
+        if self.0.iter().any(|entry| entry.url == url) {
+            return Err(format!("multiple entries for url: {url}"));
+        }
+        let username = super::secret_text(secret, "username")?;
+        let password = super::secret_text(secret, "password")?;
+        if url.chars().any(char::is_control) {
+            return Err(format!("parse {}: net/url: invalid control character in URL", go_quote(url)));
+        }
+        self.0.push(Entry { url: url.to_owned(), username, password });
+        Ok(())
+    }
+
+    pub(super) fn write(&self) -> Result<(), String> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        let mut config = String::from("[credential]\n\thelper = store\n");
+        for Entry { url, username, .. } in &self.0 {
+            let username = username.replace('\\', "\\\\");
+            write!(config, "[credential {}]\n\tusername = {username}\n", go_quote(url))
+                .expect("writing to a String can not fail");
+            if has_path(url) {
+                config.push_str("\tuseHttpPath = true\n");
+            }
+        }
+        super::write_private(&format!("{}/.gitconfig", paths::CREDS), config.as_bytes())?;
+        // Entries without a path are what is fallen back to, and git takes the first that fits.
+        let (with_path, without): (Vec<_>, Vec<_>) = self.0.iter().partition(|entry| has_path(&entry.url));
+        let mut store = String::new();
+        for entry in without.into_iter().chain(with_path) {
+            store.push_str(&with_user(&entry.url, &entry.username, &entry.password));
+            store.push('\n');
+        }
+        super::write_private(&format!("{}/.git-credentials", paths::CREDS), store.as_bytes())
+    }
+}
+
+/// Scheme with its colon, authority without its slashes, and the rest.
+fn split(url: &str) -> (&str, Option<&str>, &str) {
+    let scheme = url.find(':').filter(|colon| {
+        url[..*colon].starts_with(|c: char| c.is_ascii_alphabetic())
+            && url[..*colon].chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+    });
+    let (scheme, rest) = url.split_at(scheme.map_or(0, |colon| colon + 1));
+    match rest.strip_prefix("//") {
+        Some(rest) => {
+            let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+            (scheme, Some(&rest[..end]), &rest[end..])
+        }
+        None => (scheme, None, rest),
+    }
+}
+
+fn has_path(url: &str) -> bool {
+    let (scheme, authority, rest) = split(url);
+    // Without slashes behind a scheme a url is opaque, and has no path.
+    if !scheme.is_empty() && authority.is_none() && !rest.starts_with('/') {
+        return false;
+    }
+    let path = rest.split(['?', '#']).next().unwrap_or_default();
+    !path.is_empty() && path != "/"
+}
+
+fn with_user(url: &str, username: &str, password: &str) -> String {
+    let (scheme, authority, rest) = split(url);
+    if !scheme.is_empty() && authority.is_none() && !rest.starts_with('/') {
+        return url.to_owned();
+    }
+    let host = authority.unwrap_or_default();
+    let host = host.rsplit('@').next().unwrap_or(host);
+    let slash = if !host.is_empty() && !rest.is_empty() && !rest.starts_with(['/', '?', '#']) { "/" } else { "" };
+    format!("{}//{}:{}@{host}{slash}{rest}", scheme.to_ascii_lowercase(), escape(username), escape(password))
+}
+
+/// Percent-encodes what may not stand in the user part of a url.
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~$&+,;=".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            write!(out, "%{byte:02X}").expect("writing to a String can not fail");
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn user_and_password_are_put_into_urls() {
+        for (url, expected) in [
+            ("https://github.com", "https://u:p%40@github.com"),
+            ("https://old@github.com/a/b", "https://u:p%40@github.com/a/b"),
+            ("github.com", "//u:p%40@github.com"),
+        ] {
+            assert_eq!(with_user(url, "u", "p@"), expected);
+        }
+        assert!(!has_path("https://github.com/"));
+        assert!(has_path("https://github.com/a"));
+    }
+}

@@ -1,0 +1,128 @@
+//! Files and directories with the steps, modes and error texts of Go's `os` package.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Read as _, Write as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+};
+
+/// What went wrong with which path; prints as Go's `PathError`.
+#[derive(Debug)]
+pub(crate) struct PathError {
+    text: String,
+    pub(crate) cause: io::Error,
+}
+
+impl PathError {
+    pub(crate) fn new(operation: &str, path: &str, cause: io::Error) -> Self {
+        Self { text: format!("{operation} {path}: {}", reason(&cause)), cause }
+    }
+
+    pub(crate) fn not_found(&self) -> bool {
+        self.cause.kind() == io::ErrorKind::NotFound
+    }
+}
+
+impl std::fmt::Display for PathError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// The text of an error of the system, in Go's spelling: the C library's, in lower case.
+pub(crate) fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or(&text);
+    text.to_lowercase()
+}
+
+/// Reads a whole file.
+pub(crate) fn read(path: &str) -> Result<Vec<u8>, PathError> {
+    let mut file = File::open(path).map_err(|error| PathError::new("open", path, error))?;
+    let mut content = Vec::new();
+    file.read_to_end(&mut content).map_err(|error| PathError::new("read", path, error))?;
+    Ok(content)
+}
+
+/// Creates or truncates a file and writes it.
+pub(crate) fn write(path: &str, content: &[u8], mode: u32) -> Result<File, PathError> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(mode)
+        .open(path)
+        .map_err(|error| PathError::new("open", path, error))?;
+    file.write_all(content).map_err(|error| PathError::new("write", path, error))?;
+    Ok(file)
+}
+
+/// Makes a directory and what is above it.
+pub(crate) fn make_all(path: &str, mode: u32) -> Result<(), PathError> {
+    match fs::metadata(path) {
+        Ok(found) if found.is_dir() => return Ok(()),
+        Ok(_) => return Err(PathError::new("mkdir", path, io::Error::from_raw_os_error(libc::ENOTDIR))),
+        Err(_) => {}
+    }
+    let above = path.trim_end_matches('/').rfind('/').map_or("", |at| &path[..at]);
+    if !above.is_empty() {
+        make_all(above, mode)?;
+    }
+    match DirBuilder::new().mode(mode).create(path) {
+        Ok(()) => Ok(()),
+        Err(_) if fs::symlink_metadata(path).is_ok_and(|found| found.is_dir()) => Ok(()),
+        Err(error) => Err(PathError::new("mkdir", path, error)),
+    }
+}
+
+/// The shortest equal path, by its text alone.
+pub(crate) fn clean(path: &str) -> String {
+    let rooted = path.starts_with('/');
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|last| *last != "..") => {
+                parts.pop();
+            }
+            ".." if rooted => {}
+            part => parts.push(part),
+        }
+    }
+    let joined = parts.join("/");
+    if rooted {
+        format!("/{joined}")
+    } else if joined.is_empty() {
+        ".".to_owned()
+    } else {
+        joined
+    }
+}
+
+/// Joins the parts that are not empty, and cleans the outcome; nothing gives nothing.
+pub(crate) fn join(parts: &[&str]) -> String {
+    let given: Vec<&str> = parts.iter().copied().filter(|part| !part.is_empty()).collect();
+    if given.is_empty() { String::new() } else { clean(&given.join("/")) }
+}
+
+/// The directory of a path; `.` when it has none.
+pub(crate) fn dir(path: &str) -> String {
+    clean(path.rfind('/').map_or("", |at| &path[..=at]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_cleaned_by_their_text() {
+        for (path, cleaned) in
+            [("", "."), ("/a//b/./c/..", "/a/b"), ("../a", "../a"), ("/..", "/"), ("a/../..", ".."), ("a/", "a")]
+        {
+            assert_eq!(clean(path), cleaned, "{path}");
+        }
+        assert_eq!(join(&["", "results"]), "results");
+        assert_eq!(dir("/a/b"), "/a");
+        assert_eq!(dir("b"), ".");
+    }
+}

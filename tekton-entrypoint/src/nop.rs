@@ -1,0 +1,18 @@
+//! `nop`: ends at once, or stays until it is told to end; what a stopped sidecar runs.
+
+use crate::{log, sys};
+
+/// The argument that makes it stay.
+const RUN_INDEFINITELY: &str = "tekton_run_indefinitely";
+
+pub(crate) fn main(args: &[String]) -> i32 {
+    if args.first().is_some_and(|arg| arg == RUN_INDEFINITELY) {
+        let signals = sys::SignalSet::of(&[libc::SIGINT, libc::SIGTERM]);
+        signals.block();
+        log::line("Waiting indefinitely...");
+        let name = if signals.wait() == libc::SIGINT { "interrupt" } else { "terminated" };
+        log::line(&format!("received signal: {name}"));
+    }
+    log::line("Exiting...");
+    0
+}
