@@ -1,23 +1,22 @@
 //! The front over HTTP: TLS and a bearer token on a loopback address.
 
-use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use http::{Request, Response};
-use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
+use hyper_util::service::TowerToHyperService;
 use serde_json::json;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
 
-use crate::api::{Api, Body};
+use crate::api::Api;
+use crate::service::ApiService;
 
 /// A cluster that is served over HTTP. It is served until this is dropped.
 #[derive(Debug)]
@@ -103,12 +102,12 @@ pub(crate) async fn serve(api: Arc<Api>, address: SocketAddr) -> io::Result<Serv
     let kubeconfig = kubeconfig(&url, &identity.authority, &token);
     api.set_certificate(identity.authority);
     let acceptor = TlsAcceptor::from(Arc::new(identity.config));
-    let accepting = tokio::spawn(accept(listener, acceptor, api, Arc::from(format!("Bearer {token}"))));
+    let service = ApiService::new(Arc::clone(&api)).with_token(&token);
+    let accepting = tokio::spawn(accept(listener, acceptor, service, api.closing()));
     Ok(Serving { url, kubeconfig, accepting })
 }
 
-async fn accept(listener: TcpListener, acceptor: TlsAcceptor, api: Arc<Api>, secret: Arc<str>) {
-    let mut closing = api.closing();
+async fn accept(listener: TcpListener, acceptor: TlsAcceptor, service: ApiService, mut closing: watch::Receiver<bool>) {
     let mut connections = JoinSet::new();
     loop {
         let stream = tokio::select! {
@@ -123,36 +122,16 @@ async fn accept(listener: TcpListener, acceptor: TlsAcceptor, api: Arc<Api>, sec
             Some(_) = connections.join_next() => continue,
             _ = closing.changed() => return,
         };
-        let (acceptor, api, secret) = (acceptor.clone(), Arc::clone(&api), Arc::clone(&secret));
+        let (acceptor, service) = (acceptor.clone(), service.clone());
         connections.spawn(async move {
             // Small answers go out at once; without this option they only go slower.
             let _ = stream.set_nodelay(true);
             let Ok(stream) = acceptor.accept(stream).await else { return };
-            let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-                let (api, secret) = (Arc::clone(&api), Arc::clone(&secret));
-                async move { Ok::<_, Infallible>(answer(&api, &secret, request).await) }
-            });
+            let service = TowerToHyperService::new(service);
             // A connection that breaks concerns its client only.
             let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
         });
     }
-}
-
-async fn answer(api: &Arc<Api>, secret: &str, request: Request<Incoming>) -> Response<Body> {
-    let (parts, body) = request.into_parts();
-    let given = parts.headers.get(http::header::AUTHORIZATION).map_or(&b""[..], http::HeaderValue::as_bytes);
-    if !same(given, secret.as_bytes()) {
-        return crate::api::unauthorized();
-    }
-    match body.collect().await {
-        Ok(body) => api.handle(&parts, body.to_bytes()).await,
-        Err(error) => crate::api::unreadable(&error),
-    }
-}
-
-/// Compares in a time that does not depend on where the difference is.
-fn same(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
 }
 
 fn kubeconfig(url: &str, authority: &str, token: &str) -> String {

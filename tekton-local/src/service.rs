@@ -14,13 +14,30 @@ use crate::api::{Api, Body};
 #[derive(Debug, Clone)]
 pub struct ApiService {
     api: Arc<Api>,
+    token: Option<Arc<str>>,
 }
 
 impl ApiService {
     /// A service over an API server.
     pub fn new(api: Arc<Api>) -> Self {
-        Self { api }
+        Self { api, token: None }
     }
+
+    /// The same service, but it answers 401 to requests that do not carry this bearer token.
+    #[must_use]
+    pub fn with_token(self, token: &str) -> Self {
+        Self { token: Some(Arc::from(format!("Bearer {token}"))), ..self }
+    }
+
+    fn admits(&self, headers: &http::HeaderMap) -> bool {
+        let given = headers.get(http::header::AUTHORIZATION).map_or(&b""[..], http::HeaderValue::as_bytes);
+        self.token.as_ref().is_none_or(|token| same(given, token.as_bytes()))
+    }
+}
+
+/// Compares in a time that does not depend on where the difference is.
+fn same(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
 }
 
 impl<B> tower_service::Service<Request<B>> for ApiService
@@ -38,6 +55,9 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
+        if !self.admits(request.headers()) {
+            return Box::pin(std::future::ready(Ok(crate::api::unauthorized())));
+        }
         let api = Arc::clone(&self.api);
         Box::pin(async move {
             let (parts, body) = request.into_parts();

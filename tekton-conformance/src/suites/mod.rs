@@ -56,6 +56,11 @@ mod when;
 #[cfg(feature = "engine")]
 mod workspace_apply;
 
+#[cfg(feature = "local")]
+mod apiserver_transcripts;
+#[cfg(feature = "local")]
+mod transcript_match;
+
 use crate::Binding;
 
 /// Every binding that this build has, in the order of the layers.
@@ -144,5 +149,5 @@ fn engine() -> Vec<Binding> {
 
 #[cfg(feature = "local")]
 fn local() -> Vec<Binding> {
-    vec![]
+    vec![Binding::pure("apiserver-transcripts", apiserver_transcripts::check)]
 }

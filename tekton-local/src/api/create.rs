@@ -161,6 +161,12 @@ impl Api {
                 hook.admit(&review, &mut object).await?;
             }
         }
+        if target.declared().status
+            && resource.custom
+            && let Some(fields) = object.as_object_mut()
+        {
+            fields.remove("status");
+        }
         let mut causes: Vec<Cause> = meta::validate(resource, &object);
         causes.extend(kinds::validate(target, &object, None));
         if !causes.is_empty() {

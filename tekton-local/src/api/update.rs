@@ -143,13 +143,19 @@ impl Api {
                 hook.admit(&review, &mut new).await?;
             }
         }
+        confine(target, subresource, &before, &mut new);
         if let Some(causes) = kinds::update_forbidden(target, &before, &new, subresource) {
             return Err(ApiError::invalid(&resource.group, &resource.kind, name, &causes).into());
         }
         bump_generation(target, subresource, &before, &mut new);
-        // The metadata of an update is looked at twice, once as an update and once as an object.
-        let mut causes: Vec<Cause> = meta::validate_update(&new);
-        causes.extend(meta::validate(resource, &new));
+        // Kubernetes checks the metadata of an update in common code and again in that of the kind, and tells each
+        // finding as often.
+        let mut causes: Vec<Cause> = meta::validate(resource, &new);
+        causes.extend(meta::validate_update(&new));
+        causes.extend(meta::validate_update(&new));
+        if !resource.custom {
+            causes.extend(meta::validate(resource, &new));
+        }
         causes.extend(finalizers_while_deleting(&before, &new));
         causes.extend(kinds::validate(target, &new, Some(&before)));
         if !causes.is_empty() {

@@ -339,6 +339,20 @@ fn pod_status(pod: &mut Value) {
     let status = object_at(pod, "status");
     set(status, "phase", "Pending".into());
     set(status, "qosClass", class.into());
+    for list in ["initContainerStatuses", "containerStatuses"] {
+        for container in items(status, list) {
+            for (field, value) in [
+                ("state", json!({})),
+                ("lastState", json!({})),
+                ("ready", json!(false)),
+                ("restartCount", json!(0)),
+                ("image", json!("")),
+                ("imageID", json!("")),
+            ] {
+                set(container, field, value);
+            }
+        }
+    }
     for condition in items(status, "conditions") {
         if let Some(fields) = condition.as_object_mut() {
             for field in ["lastProbeTime", "lastTransitionTime"] {
