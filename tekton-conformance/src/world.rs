@@ -61,6 +61,8 @@ pub struct Done {
 pub struct World {
     /// All objects.
     pub objects: BTreeMap<ObjectKey, Object>,
+    /// Objects that the API server has at a newer version than the caches.
+    pub newer: BTreeMap<ObjectKey, Object>,
     /// The time; it does not pass by itself.
     pub now: Timestamp,
     /// The configuration.
@@ -146,7 +148,6 @@ impl World {
         let events = decision.transitions.iter().filter_map(tekton_engine::Transition::event);
         done.events.extend(events.map(|event| format!("{} {} {}", event.type_, event.reason, event.message)));
         if let Some(fault) = decision.fault {
-            done.events.push(format!("Warning InternalError {}", fault.text));
             done.fault = Some((fault.text, fault.class == Class::Permanent));
         }
         done.wake_at = decision.wake_at;
@@ -161,12 +162,19 @@ impl World {
         failing.map(|failing| failing.fault.clone())
     }
 
+    fn stored(&self, key: &ObjectKey) -> Result<Value, ApiFault> {
+        self.objects.get(key).cloned().map(Value::Object).ok_or_else(|| ApiFault::not_found(key))
+    }
+
     /// Answers one need.
     pub fn answer(&self, need: &Need) -> Fact {
         let answer = match need {
-            Need::Object(key) | Need::Fresh(key) => match self.fails("get", key) {
-                Some(fault) => Err(fault),
-                None => self.objects.get(key).cloned().map(Value::Object).ok_or_else(|| ApiFault::not_found(key)),
+            // What a cache remembers cannot fail.
+            Need::Object(key) => self.stored(key),
+            Need::Fresh(key) => match (self.fails("get", key), self.newer.get(key)) {
+                (Some(fault), _) => Err(fault),
+                (None, Some(object)) => Ok(Value::Object(object.clone())),
+                (None, None) => self.stored(key),
             },
             Need::List { kind, namespace, labels } => Ok(Value::List(
                 self.objects

@@ -10,8 +10,11 @@ use crate::pass::{Pass, Stop};
 use crate::run::Run;
 use crate::transition::Transition;
 
+/// How an API server refuses a write that is based on an old version.
+const OUTDATED: &str = "Operation cannot be fulfilled on";
+
 /// Builds the decision from the run as it was, the run as the pass left it, and how the pass ended.
-pub(crate) fn finish<R: Run>(pass: Pass<'_>, original: &R, run: R, end: Result<(), Stop>) -> Decision<R::Status> {
+pub(crate) fn finish<R: Run>(mut pass: Pass<'_>, original: &R, run: R, end: Result<(), Stop>) -> Decision<R::Status> {
     let now = pass.env.now;
     let (wake_at, fault) = match end {
         Err(Stop::Wait) => {
@@ -27,7 +30,13 @@ pub(crate) fn finish<R: Run>(pass: Pass<'_>, original: &R, run: R, end: Result<(
             };
         }
         Err(Stop::After(wait)) => (Some(now.checked_add(wait).unwrap_or(Timestamp::MAX)), None),
-        Err(Stop::Fault(fault)) => (None, Some(fault)),
+        Err(Stop::Fault(fault)) => {
+            // A write that came too late is not worth an Event: the next pass makes up for it.
+            if !fault.text.contains(OUTDATED) {
+                pass.warn("InternalError", fault.text.as_str());
+            }
+            (None, Some(fault))
+        }
         Ok(()) => (None, None),
     };
     Decision {

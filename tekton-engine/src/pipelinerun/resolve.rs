@@ -34,6 +34,7 @@ pub(super) struct Resolution<'a> {
 
 /// Why a task could not be resolved.
 enum Unresolved {
+    Child(RefFault),
     Reference { pipeline: bool, name: String, fault: RefFault },
     Other(String),
     Stop(Stop),
@@ -150,7 +151,7 @@ fn child<'a, T: Stored + 'a>(
         Err(fault) if fault.is_not_found() => Ok(None),
         Err(fault) => {
             let what = if T::KIND == Kind::PipelineRun { "child PipelineRun" } else { T::KIND.as_str() };
-            Err(Unresolved::Other(format!("error retrieving {what} {name}: {}", fault.text)))
+            Err(Unresolved::Child(RefFault::from(fault).context(&format!("error retrieving {what} {name}: "))))
         }
     }
 }
@@ -167,10 +168,9 @@ fn sure_of_eviction<'a>(pass: &mut Pass<'a>, child: &'a TaskRun) -> Result<&'a T
     match pass.fresh::<TaskRun>(namespace, name)? {
         Ok(fresh) => Ok(fresh),
         Err(fault) if fault.is_not_found() => Ok(child),
-        Err(fault) => Err(Unresolved::Other(format!(
-            "error retrieving TaskRun {name}: cannot verify TaskRun {name} failure status against API server: {}",
-            fault.text
-        ))),
+        Err(fault) => Err(Unresolved::Child(RefFault::from(fault).context(&format!(
+            "error retrieving TaskRun {name}: cannot verify TaskRun {name} failure status against API server: "
+        )))),
     }
 }
 
@@ -300,6 +300,11 @@ fn failed(pass: &Pass<'_>, run: &mut PipelineRun, bound: &Bound, unresolved: Unr
     let now = pass.now();
     let namespace = bound.meta.namespace.as_deref().unwrap_or_default();
     let own = run.metadata.name.clone().unwrap_or_default();
+    let misfit = |error: String| {
+        let message =
+            format!("{USER_ERROR}PipelineRun {namespace}/{own} can't be Run; couldn't resolve all references: {error}");
+        (reasons::FAILED_VALIDATION, message, error)
+    };
     let (reason, message, error) = match unresolved {
         Unresolved::Stop(stop) => return stop,
         Unresolved::Reference { fault: RefFault::InProgress, .. } => {
@@ -308,7 +313,9 @@ fn failed(pass: &Pass<'_>, run: &mut PipelineRun, bound: &Bound, unresolved: Unr
             life::mark_running(&mut run.status, task_reasons::RESOLVING_TASK_REF, message, now);
             return Stop::After(RESOLUTION_POLL);
         }
-        Unresolved::Reference { fault: RefFault::Transient(text), .. } => return Stop::transient(text),
+        Unresolved::Reference { fault: RefFault::Transient(text), .. } | Unresolved::Child(RefFault::Transient(text)) => {
+            return Stop::transient(text);
+        }
         Unresolved::Reference { pipeline, name, fault } => {
             let what = if pipeline { "Pipeline" } else { "Task" };
             let error = format!("Couldn't retrieve {what} {}: {}", quote(&name), fault.text());
@@ -323,12 +330,8 @@ fn failed(pass: &Pass<'_>, run: &mut PipelineRun, bound: &Bound, unresolved: Unr
             );
             (reason, message, error)
         }
-        Unresolved::Other(error) => {
-            let message = format!(
-                "{USER_ERROR}PipelineRun {namespace}/{own} can't be Run; couldn't resolve all references: {error}"
-            );
-            (reasons::FAILED_VALIDATION, message, error)
-        }
+        Unresolved::Other(error) => misfit(error),
+        Unresolved::Child(fault) => misfit(fault.text().to_owned()),
     };
     life::mark_failed(&mut run.status, reason, message, now);
     Stop::permanent(error)

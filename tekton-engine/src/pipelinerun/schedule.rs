@@ -277,6 +277,9 @@ fn start_next<'s, 'a: 's>(
         if matrix::is_matrixed(&state.tasks[index].pipeline_task)
             && let Err(error) = check::matrix_types(&state.tasks)
         {
+            if waiting {
+                return Err(Stop::Wait);
+            }
             // Upstream leaves the name out; the text is what users see.
             let message = format!("{USER_ERROR}Failed to validate matrix {:?} with error %!v(MISSING)", error.as_str());
             life::mark_failed(&mut run.status, reasons::INVALID_MATRIX_PARAMETER_TYPES, message, now);
@@ -292,6 +295,8 @@ fn start_next<'s, 'a: 's>(
             Ok(()) => {}
             // The children of all tasks that start are created in one round.
             Err(Stop::Wait) => waiting = true,
+            // What comes before the task is created all the same.
+            Err(_) if waiting => return Err(Stop::Wait),
             Err(stop) => return Err(stop),
         }
     }
