@@ -100,6 +100,16 @@ impl World {
 
     /// One pass over one run, as a controller makes it; `None` when there is no such run.
     pub fn pass<R: Run>(&mut self, namespace: &str, name: &str) -> Option<Done> {
+        self.pass_with::<R>(namespace, name, R::decide)
+    }
+
+    /// One pass over one run where `decide` decides, which may be a part of a pass only.
+    pub fn pass_with<R: Run>(
+        &mut self,
+        namespace: &str,
+        name: &str,
+        decide: impl Fn(&Snapshot<'_, R>, &Env<'_>) -> Decision<R::Status>,
+    ) -> Option<Done> {
         let run = Arc::clone(self.get::<R>(namespace, name)?);
         let mut done = Done::default();
         let mut facts = Facts::new();
@@ -107,7 +117,7 @@ impl World {
         let cluster = self.cluster.clone();
         let env = Env { now: self.now, config: &config, cluster: &cluster };
         for _ in 0..MAX_ROUNDS {
-            let decision = R::decide(&Snapshot { run: &run, facts: &facts }, &env);
+            let decision = decide(&Snapshot { run: &run, facts: &facts }, &env);
             if decision.is_settled() {
                 self.settle(&run, decision, &mut done);
                 return Some(done);

@@ -31,6 +31,7 @@ pub use effect::{ApiFault, Effect, EffectKey, Outcome, PatchType, Purpose, Verb}
 pub use facts::{Fact, Facts, Need, Value};
 pub use k8s_openapi;
 pub use object::{Kind, Object, ObjectKey, Stored};
+pub use pipelinerun::part;
 pub use run::{ClusterFacts, Env, Run, Snapshot};
 pub use tekton_podgen::image::ImageMetadata;
 pub use tekton_podgen::{Images, ServerVersion};

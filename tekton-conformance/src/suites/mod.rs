@@ -21,7 +21,7 @@ mod matrix;
 mod pipeline_state;
 #[cfg(feature = "engine")]
 mod pipeline_substitution;
-#[cfg(feature = "dag")]
+#[cfg(feature = "engine")]
 mod pipelinerun_misc;
 #[cfg(feature = "dag")]
 mod pipelines;
@@ -119,7 +119,6 @@ fn dag() -> Vec<Binding> {
         Binding::pure("matrix", matrix::check),
         Binding::pure("pipeline-state", pipeline_state::check),
         Binding::pure("when", when::check),
-        Binding::pure("pipelinerun-misc", pipelinerun_misc::check),
     ]
 }
 
@@ -141,6 +140,7 @@ fn engine() -> Vec<Binding> {
         Binding::pure("reconcile-pipelinerun", reconcile::check_pipeline_run),
         Binding::pure("pipeline-substitution", pipeline_substitution::check),
         Binding::pure("podgen-e2e", podgen_e2e::check),
+        Binding::pure("pipelinerun-misc", pipelinerun_misc::check),
         Binding::pure("task-substitution", task_substitution::check),
         Binding::pure("workspace-apply", workspace_apply::check),
         Binding::pure("realworld-crossdoc", crossdoc::check),

@@ -50,7 +50,7 @@ fn check<R: Run>(case: &Case) -> Result<(), String> {
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
 }
 
-fn world(input: &Json) -> Result<World, String> {
+pub(super) fn world(input: &Json) -> Result<World, String> {
     let maps: BTreeMap<String, BTreeMap<String, String>> =
         serde_json::from_value(input["config"].clone()).map_err(|e| format!("config: {e}"))?;
     let config = Config::from_config_maps(maps.iter().map(|(name, map)| (name.as_str(), map)))
@@ -115,7 +115,7 @@ fn world(input: &Json) -> Result<World, String> {
     Ok(world)
 }
 
-fn json_of(object: &Object) -> Json {
+pub(super) fn json_of(object: &Object) -> Json {
     object.to_json().unwrap_or_default()
 }
 
@@ -162,7 +162,7 @@ fn without_random(text: &str) -> String {
     out
 }
 
-fn expected_error(expect: &Json) -> Json {
+pub(super) fn expected_error(expect: &Json) -> Json {
     let error = &expect["error"];
     if error.is_null() {
         return Json::Null;
@@ -174,7 +174,7 @@ fn expected_error(expect: &Json) -> Json {
     }
 }
 
-fn our_error(done: &Done, world: &World, expect: &Json) -> Json {
+pub(super) fn our_error(done: &Done, world: &World, expect: &Json) -> Json {
     if let Some((text, permanent)) = &done.fault {
         let alternatives = expect["errorAlternatives"].as_array().into_iter().flatten();
         let known = alternatives.filter_map(Json::as_str).any(|alternative| alternative == text);
@@ -190,7 +190,7 @@ fn our_error(done: &Done, world: &World, expect: &Json) -> Json {
     }
 }
 
-fn expected_created(expected: &Json) -> Json {
+pub(super) fn expected_created(expected: &Json) -> Json {
     sorted(
         expected
             .as_array()
@@ -205,7 +205,7 @@ fn expected_created(expected: &Json) -> Json {
     )
 }
 
-fn our_created(done: &Done) -> Json {
+pub(super) fn our_created(done: &Done) -> Json {
     sorted(
         done.created
             .iter()
@@ -240,7 +240,7 @@ fn text_of(error: &Json) -> Json {
     if error.is_object() { error["text"].clone() } else { error.clone() }
 }
 
-fn expected_updated(expected: &Json, kind: Kind, name: &str) -> Json {
+pub(super) fn expected_updated(expected: &Json, kind: Kind, name: &str) -> Json {
     let calls = expected.as_array().into_iter().flatten();
     calls
         .map(|call| {
@@ -250,7 +250,7 @@ fn expected_updated(expected: &Json, kind: Kind, name: &str) -> Json {
         .collect()
 }
 
-fn our_updated(done: &Done, kind: Kind) -> Json {
+pub(super) fn our_updated(done: &Done, kind: Kind) -> Json {
     let mut calls = Vec::new();
     if done.wrote_metadata {
         calls.push(json!([kind.resource(), null]));
@@ -261,7 +261,7 @@ fn our_updated(done: &Done, kind: Kind) -> Json {
     Json::Array(calls)
 }
 
-fn expected_calls(expected: &Json) -> Vec<Json> {
+pub(super) fn expected_calls(expected: &Json) -> Vec<Json> {
     let calls = expected.as_array().into_iter().flatten();
     calls
         .map(|call| {
@@ -277,7 +277,7 @@ fn expected_calls(expected: &Json) -> Vec<Json> {
         .collect()
 }
 
-fn our_patched(done: &Done) -> Json {
+pub(super) fn our_patched(done: &Done) -> Json {
     let calls = done.patched.iter().map(|(key, patch_type, body, fault)| {
         let patch_type = match patch_type {
             PatchType::Json => "application/json-patch+json",
@@ -296,7 +296,7 @@ fn our_patched(done: &Done) -> Json {
     sorted(calls.collect())
 }
 
-fn our_deleted(done: &Done) -> Json {
+pub(super) fn our_deleted(done: &Done) -> Json {
     let calls = done.deleted.iter().map(|(key, fault)| {
         json!({
             "resource": key.kind.resource(),
@@ -309,7 +309,7 @@ fn our_deleted(done: &Done) -> Json {
 }
 
 /// The order of calls on different objects carries no meaning.
-fn sorted(mut calls: Vec<Json>) -> Json {
+pub(super) fn sorted(mut calls: Vec<Json>) -> Json {
     calls.sort_by_cached_key(|call| (call["resource"].to_string(), call["name"].to_string()));
     Json::Array(calls)
 }

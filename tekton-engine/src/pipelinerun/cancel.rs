@@ -1,10 +1,12 @@
 //! Stopping the children of a PipelineRun: because it is cancelled, or because time is over.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use tekton_dag::graph::quote;
 use tekton_types::condition::{self, Condition};
 use tekton_types::reason::pipelinerun as reasons;
-use tekton_types::v1::{PipelineRun, taskrun_spec_status, taskrun_status_message};
+use tekton_types::v1::{ChildStatusReference, PipelineRun, taskrun_spec_status, taskrun_status_message};
 use tekton_types::v1beta1::{customrun_spec_status, customrun_status_message};
 
 use super::life;
@@ -82,6 +84,34 @@ pub(super) fn time_out_tasks(pass: &mut Pass<'_>, run: &PipelineRun, tasks: &[St
     )))
 }
 
+/// The children that can be stopped, by kind, and the text about those that cannot.
+#[derive(Debug, Default)]
+pub(super) struct Stoppable<'r> {
+    pub(super) task_runs: Vec<&'r str>,
+    pub(super) custom_runs: Vec<&'r str>,
+    pub(super) unknown: Option<String>,
+}
+
+/// The children of the chosen tasks.
+pub(super) fn children_of(references: &[ChildStatusReference], chosen: impl Fn(&str) -> bool) -> Stoppable<'_> {
+    let mut objects = Stoppable::default();
+    let mut unknown = BTreeMap::new();
+    for child in references.iter().filter(|child| chosen(&child.pipeline_task_name)) {
+        match child.kind.as_str() {
+            kind if kind == Kind::TaskRun.as_str() => objects.task_runs.push(&child.name),
+            kind if kind == Kind::CustomRun.as_str() => objects.custom_runs.push(&child.name),
+            kind => {
+                unknown.insert(child.name.as_str(), kind);
+            }
+        }
+    }
+    if !unknown.is_empty() {
+        let listed: Vec<String> = unknown.iter().map(|(name, kind)| format!("{name}:{kind}")).collect();
+        objects.unknown = Some(format!("found child objects of unknown kinds: map[{}]", listed.join(" ")));
+    }
+    objects
+}
+
 /// Patches the children of the chosen tasks; what went wrong, one text each.
 fn stop_children(
     pass: &mut Pass<'_>,
@@ -92,20 +122,12 @@ fn stop_children(
     let namespace = run.metadata.namespace.clone().unwrap_or_default();
     let mut errors = Vec::new();
     let mut waiting = false;
-    let chosen: Vec<_> = run.status.child_references.iter().filter(|child| chosen(&child.pipeline_task_name)).collect();
-    let unknown: std::collections::BTreeMap<_, _> = chosen
-        .iter()
-        .filter(|child| child.kind != Kind::TaskRun.as_str() && child.kind != Kind::CustomRun.as_str())
-        .map(|child| (&child.name, &child.kind))
-        .collect();
-    if !unknown.is_empty() {
-        let listed: Vec<String> = unknown.iter().map(|(name, kind)| format!("{name}:{kind}")).collect();
-        errors.push(format!("found child objects of unknown kinds: map[{}]", listed.join(" ")));
-    }
-    for kind in [Kind::TaskRun, Kind::CustomRun] {
-        for child in chosen.iter().filter(|child| child.kind == kind.as_str()) {
+    let objects = children_of(&run.status.child_references, chosen);
+    errors.extend(objects.unknown);
+    for (kind, names) in [(Kind::TaskRun, objects.task_runs), (Kind::CustomRun, objects.custom_runs)] {
+        for name in names {
             let effect = Effect::Patch {
-                key: ObjectKey::new(kind, &namespace, &child.name),
+                key: ObjectKey::new(kind, &namespace, name),
                 purpose,
                 patch_type: PatchType::Json,
                 body: stop_patch(kind, purpose),
@@ -122,12 +144,7 @@ fn stop_children(
                         && fault.text.contains("no updates are allowed") => {}
                 Ok(Err(fault)) => {
                     let what = if purpose == Purpose::Cancel { "cancellation" } else { "timeout" };
-                    errors.push(format!(
-                        "failed to patch {} `{}` with {what}: {}",
-                        kind.as_str(),
-                        child.name,
-                        fault.text
-                    ));
+                    errors.push(format!("failed to patch {} `{}` with {what}: {}", kind.as_str(), name, fault.text));
                 }
             }
         }

@@ -11,6 +11,7 @@ mod children;
 mod labels;
 pub(crate) mod life;
 mod outcome;
+pub mod part;
 mod resolve;
 mod schedule;
 mod start;

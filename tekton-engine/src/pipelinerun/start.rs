@@ -7,6 +7,7 @@ use tekton_dag::deadline;
 use tekton_dag::graph::quote;
 use tekton_dag::matrix;
 use tekton_podgen::affinity;
+use tekton_types::config::Config;
 use tekton_types::defaults::merge_pod_template;
 use tekton_types::duration::GoDuration;
 use tekton_types::reason::pipelinerun as reasons;
@@ -179,7 +180,10 @@ fn task_run(
         spec: TaskRunSpec {
             retries: task.retries,
             params: params_of(task, index, combinations),
-            timeout: settings.timeout.or(task.timeout).or_else(|| long_timeout(pass, run, starting.is_finally)),
+            timeout: settings
+                .timeout
+                .or(task.timeout)
+                .or_else(|| long_timeout(run, starting.is_finally, pass.env.config)),
             service_account_name: settings.service_account_name,
             pod_template: settings.pod_template,
             step_specs: settings.step_specs,
@@ -258,7 +262,10 @@ fn custom_run(
             retries: task.retries,
             params: params_of(task, index, combinations),
             service_account_name: settings.service_account_name,
-            timeout: settings.timeout.or(task.timeout).or_else(|| long_timeout(pass, run, starting.is_finally)),
+            timeout: settings
+                .timeout
+                .or(task.timeout)
+                .or_else(|| long_timeout(run, starting.is_finally, pass.env.config)),
             workspaces: bindings,
             ..CustomRunSpec::default()
         },
@@ -372,7 +379,7 @@ fn params_of(task: &PipelineTask, index: usize, combinations: &[Vec<Param>]) -> 
 }
 
 /// The settings of the run for one of its tasks, over those for all.
-fn settings_of(run: &PipelineRun, task: &str) -> PipelineTaskRunSpec {
+pub(super) fn settings_of(run: &PipelineRun, task: &str) -> PipelineTaskRunSpec {
     let template = &run.spec.task_run_template;
     let mut settings = PipelineTaskRunSpec {
         pipeline_task_name: task.to_owned(),
@@ -397,8 +404,8 @@ fn settings_of(run: &PipelineRun, task: &str) -> PipelineTaskRunSpec {
 }
 
 /// The timeout that the run gives to a child so that the default does not end it too early.
-fn long_timeout(pass: &Pass<'_>, run: &PipelineRun, is_finally: bool) -> Option<GoDuration> {
+pub(super) fn long_timeout(run: &PipelineRun, is_finally: bool, config: &Config) -> Option<GoDuration> {
     let timeouts = run.spec.timeouts.as_ref()?;
     let timeout = if is_finally { deadline::finally_timeout(timeouts) } else { deadline::tasks_timeout(timeouts) }?;
-    (timeout.is_zero() || timeout > life::default_timeout(pass.env.config)).then_some(timeout)
+    (timeout.is_zero() || timeout > life::default_timeout(config)).then_some(timeout)
 }

@@ -63,7 +63,7 @@ pub(super) fn of_child(run: &PipelineRun, task: &ResolvedTask<'_>, behavior: Beh
     Ok(handed)
 }
 
-fn bind(
+pub(super) fn bind(
     run: &PipelineRun,
     binding: &WorkspaceBinding,
     want: &WorkspacePipelineTaskBinding,
