@@ -91,7 +91,7 @@ impl<'a> Builder<'a> {
                 Ok(node)
             }
             Event::SequenceStart(_, anchor, _) => {
-                self.open_anchors.insert(anchor);
+                self.open(anchor);
                 let mut items = Vec::new();
                 let end = loop {
                     let (event, span) = self.next()?;
@@ -103,7 +103,7 @@ impl<'a> Builder<'a> {
                 Ok(self.close(anchor, Node { value: Value::Seq(items), span: Span { end: end.end, ..span } }))
             }
             Event::MappingStart(_, anchor, _) => {
-                self.open_anchors.insert(anchor);
+                self.open(anchor);
                 let mut map = MapBuilder::default();
                 let end = loop {
                     let (event, span) = self.next()?;
@@ -174,8 +174,16 @@ impl<'a> Builder<'a> {
         Ok(self.anchors[&anchor].clone())
     }
 
+    fn open(&mut self, anchor: usize) {
+        if anchor != 0 {
+            self.open_anchors.insert(anchor);
+        }
+    }
+
     fn close(&mut self, anchor: usize, node: Node<'a>) -> Node<'a> {
-        self.open_anchors.remove(&anchor);
+        if anchor != 0 {
+            self.open_anchors.remove(&anchor);
+        }
         self.remember(anchor, &node);
         node
     }
