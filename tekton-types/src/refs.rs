@@ -173,7 +173,9 @@ fn sidecar_texts<'a>(sidecar: &'a Sidecar, visit: &mut impl FnMut(&'a str)) {
 }
 
 fn container_texts<'a>(texts: [&'a String; 5], visit: &mut impl FnMut(&'a str)) {
-    texts.into_iter().for_each(|text| visit(text));
+    for text in texts {
+        visit(text);
+    }
 }
 
 fn list_texts<'a>(command: &'a [String], args: &'a [String], env: &'a [EnvVar], visit: &mut impl FnMut(&'a str)) {

@@ -23,13 +23,17 @@ pub trait Substitute {
 
 impl<T: Substitute> Substitute for Vec<T> {
     fn substitute(&mut self, table: &Table) {
-        self.iter_mut().for_each(|item| item.substitute(table));
+        for item in self.iter_mut() {
+            item.substitute(table);
+        }
     }
 }
 
 impl<T: Substitute> Substitute for Option<T> {
     fn substitute(&mut self, table: &Table) {
-        self.iter_mut().for_each(|item| item.substitute(table));
+        for item in self.iter_mut() {
+            item.substitute(table);
+        }
     }
 }
 
@@ -48,7 +52,9 @@ pub enum Accepts {
 pub fn value(value: &mut ParamValue, table: &Table, accepts: Accepts) {
     match value {
         ParamValue::Array(items) if accepts == Accepts::Strings => {
-            items.iter_mut().for_each(|item| table.apply_to(item));
+            for item in items.iter_mut() {
+                table.apply_to(item);
+            }
         }
         ParamValue::Array(items) => *items = table.apply_list(items),
         ParamValue::Object(entries) => entries.values_mut().for_each(|entry| table.apply_to(entry)),
@@ -64,7 +70,9 @@ pub fn value(value: &mut ParamValue, table: &Table, accepts: Accepts) {
 
 /// Replaces references in the values of params.
 pub fn params(params: &mut [Param], table: &Table, accepts: Accepts) {
-    params.iter_mut().for_each(|param| value(&mut param.value, table, accepts));
+    for param in params.iter_mut() {
+        value(&mut param.value, table, accepts);
+    }
 }
 
 /// The array or object that a text stands for, when the text is one plain reference and nothing else.
@@ -164,7 +172,9 @@ impl Container<'_> {
 }
 
 fn optional(text: &mut Option<String>, table: &Table) {
-    text.iter_mut().for_each(|text| table.apply_to(text));
+    for text in text.iter_mut() {
+        table.apply_to(text);
+    }
 }
 
 impl Substitute for StepOutputConfig {
@@ -291,7 +301,9 @@ impl Substitute for TaskSpec {
         } = self;
         steps.substitute(table);
         step_template.substitute(table);
-        volumes.iter_mut().for_each(|volume| volume_of_task(volume, table));
+        for volume in volumes.iter_mut() {
+            volume_of_task(volume, table);
+        }
         workspaces.substitute(table);
         sidecars.substitute(table);
     }

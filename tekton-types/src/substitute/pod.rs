@@ -57,7 +57,9 @@ impl Substitute for PodTemplate {
         tolerations.substitute(table);
         affinity.substitute(table);
         security_context.substitute(table);
-        volumes.iter_mut().for_each(|volume| volume_of_task(volume, table));
+        for volume in volumes.iter_mut() {
+            volume_of_task(volume, table);
+        }
         runtime_class_name.substitute(table);
         dns_policy.substitute(table);
         dns_config.substitute(table);
