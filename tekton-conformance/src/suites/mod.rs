@@ -41,6 +41,8 @@ mod podstatus;
 mod reconcile;
 #[cfg(feature = "dag")]
 mod recorded;
+#[cfg(feature = "binaries")]
+mod scenarios;
 #[cfg(feature = "contract")]
 mod substitution;
 #[cfg(feature = "engine")]
@@ -92,7 +94,9 @@ fn contract() -> Vec<Binding> {
 
 #[cfg(feature = "binaries")]
 fn binaries() -> Vec<Binding> {
-    vec![]
+    ["entrypoint-scenarios", "nop-scenarios", "workingdirinit-scenarios", "sidecarlogresults-scenarios"]
+        .map(|suite| Binding::serial(suite, scenarios::check))
+        .into()
 }
 
 #[cfg(feature = "types")]

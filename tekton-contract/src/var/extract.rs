@@ -45,6 +45,31 @@ fn pieces(pattern: &str) -> Option<Vec<Piece>> {
     Some(out)
 }
 
+/// Operators of a pattern that repeat what is repeated already, up to the one too many. One `?` behind an operator
+/// makes it lazy and is fine.
+fn nested_repetition(pattern: &str) -> Option<&str> {
+    let operator = |at: usize| pattern.as_bytes().get(at).is_some_and(|c| b"?*+".contains(c));
+    let mut at = 0;
+    while at < pattern.len() {
+        // What is escaped, and the mark of a group, is no operator.
+        if pattern[at..].starts_with('\\') || pattern[at..].starts_with("(?") {
+            at += 2;
+        } else if operator(at) {
+            let start = at;
+            at += 1 + usize::from(pattern[at + 1..].starts_with('?'));
+            if operator(at) {
+                return Some(&pattern[start..=at]);
+            }
+        } else {
+            at += pattern[at..].chars().next().map_or(1, char::len_utf8);
+        }
+        if !pattern.is_char_boundary(at) {
+            return None;
+        }
+    }
+    None
+}
+
 /// Matches the pieces at the start of the text and then what follows them.
 fn matches_pieces<T>(pieces: &[Piece], text: &str, then: &mut dyn FnMut(&str) -> Option<T>) -> Option<T> {
     let Some((first, rest)) = pieces.split_first() else {
@@ -216,6 +241,11 @@ pub fn no_entire_prohibited_variables(
     prefix: &str,
     prohibited: impl Fn(&str) -> bool,
 ) -> Result<(), String> {
+    if let Some(operators) = nested_repetition(prefix) {
+        return Err(format!(
+            "extractEntireVariablesFromString failed : failed to parse regex pattern: error parsing regexp: invalid nested repetition operator: `{operators}`"
+        ));
+    }
     for Match { name, .. } in find(text, prefix).unwrap_or_default() {
         if prohibited(trim_star(name)) {
             return Err(format!("variable type invalid in {}", go_quote(text)));
