@@ -43,7 +43,6 @@ mod names;
 pub mod observe;
 pub mod order;
 pub mod patch;
-pub mod quantity;
 pub mod script;
 pub mod security;
 pub mod suffix;

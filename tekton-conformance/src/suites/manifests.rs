@@ -98,11 +98,7 @@ fn run(text: &str, index: usize, assigned: Option<&str>, config: &Config) -> Out
         return rejected("decode");
     }
     let Some(mut object) = object else { return rejected("decode") };
-    let unknown = |e: &DecodeError| {
-        let in_metadata = e.path.starts_with("metadata.");
-        matches!(e.problem, Problem::UnknownField { case_variant: false, .. }) && !in_metadata
-    };
-    let by_field = errors.iter().any(unknown) || refused_when_renamed(&document.to_json(), &errors);
+    let by_field = !Object::refusals(&document).is_empty();
     let strict = errors
         .iter()
         .filter(|e| matches!(e.problem, Problem::UnknownField { .. }))
@@ -122,29 +118,6 @@ fn run(text: &str, index: usize, assigned: Option<&str>, config: &Config) -> Out
         Some("validate")
     };
     Outcome { rejected_by, strict, object: Some(recorded), found }
-}
-
-/// The admission webhook's decoder takes fields in any case, so the values of such fields must fit.
-fn refused_when_renamed(document: &Value, errors: &[DecodeError]) -> bool {
-    let mut renamed = document.clone();
-    let mut any = false;
-    for error in errors {
-        let Problem::UnknownField { suggestion: Some(name), case_variant: true } = &error.problem else { continue };
-        let mut parts: Vec<&str> = error.path.split(['.', '[', ']']).filter(|p| !p.is_empty()).collect();
-        let Some(last) = parts.pop() else { continue };
-        let mut place = &mut renamed;
-        for part in parts {
-            place = match part.parse::<usize>() {
-                Ok(index) if place.is_array() => &mut place[index],
-                _ => &mut place[part],
-            };
-        }
-        if let Some(value) = place.as_object_mut().and_then(|map| map.remove(last)) {
-            place[*name] = value;
-            any = true;
-        }
-    }
-    any && Object::from_json(&renamed).1.iter().any(|e| e.problem == Problem::BadValue)
 }
 
 fn compare_outcome(expect: &Value, ours: &Outcome) -> Result<(), String> {

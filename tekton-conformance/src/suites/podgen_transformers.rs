@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::{LimitRange, Pod, ResourceRequirements};
 use serde_json::{Value, json};
 use tekton_podgen::affinity::Behavior;
-use tekton_podgen::quantity::Quantity;
 use tekton_podgen::transform;
+use tekton_types::quantity::Quantity;
 use tekton_types::v1::Step;
 
 use super::podgen_support as support;

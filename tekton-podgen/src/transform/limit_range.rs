@@ -1,11 +1,11 @@
 //! Requests of steps that satisfy the LimitRanges of a namespace.
 
 use crate::names;
-use crate::quantity::Quantity;
 use k8s_openapi::api::core::v1::{LimitRange, LimitRangeItem, LimitRangeSpec, Pod};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as ApiQuantity;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use tekton_types::quantity::Quantity;
 
 const CPU: &str = "cpu";
 const MEMORY: &str = "memory";

@@ -1,10 +1,10 @@
 //! Default resources of containers, and task-level resources shared out among steps.
 
 use crate::names;
-use crate::quantity::Quantity;
 use k8s_openapi::api::core::v1::{Container, Pod, ResourceRequirements};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as ApiQuantity;
 use std::collections::BTreeMap;
+use tekton_types::quantity::Quantity;
 use tekton_types::v1::Step;
 
 const DEFAULT_KEY: &str = "default";
