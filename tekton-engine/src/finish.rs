@@ -14,7 +14,7 @@ use crate::transition::Transition;
 const OUTDATED: &str = "Operation cannot be fulfilled on";
 
 /// Builds the decision from the run as it was, the run as the pass left it, and how the pass ended.
-pub(crate) fn finish<R: Run>(mut pass: Pass<'_>, original: &R, run: R, end: Result<(), Stop>) -> Decision<R::Status> {
+pub(crate) fn finish<R: Run>(mut pass: Pass<'_>, original: &R, run: &R, end: Result<(), Stop>) -> Decision<R::Status> {
     let now = pass.env.now;
     let (wake_at, fault) = match end {
         Err(Stop::Wait) => {
@@ -41,7 +41,7 @@ pub(crate) fn finish<R: Run>(mut pass: Pass<'_>, original: &R, run: R, end: Resu
     };
     Decision {
         status: run.status().clone(),
-        metadata: metadata_change(original, &run),
+        metadata: metadata_change(original, run),
         effects: Vec::new(),
         needs: BTreeSet::new(),
         transitions: pass.transitions,
@@ -69,5 +69,6 @@ pub(crate) fn emit(pass: &mut Pass<'_>, before: Option<&Condition>, after: Optio
     if before == after || after.is_none() {
         return;
     }
-    pass.transitions.push(Transition::Condition { before: before.cloned(), after: after.cloned() });
+    pass.transitions
+        .push(Transition::Condition { before: before.cloned().map(Box::new), after: after.cloned().map(Box::new) });
 }

@@ -9,9 +9,9 @@ pub enum Transition {
     /// The condition `Succeeded` went from one value to another.
     Condition {
         /// As it was.
-        before: Option<Condition>,
+        before: Option<Box<Condition>>,
         /// As it is.
-        after: Option<Condition>,
+        after: Option<Box<Condition>>,
     },
     /// Something happened that is worth a warning and does not show in the condition.
     Warning {

@@ -14,9 +14,9 @@ use crate::pass::{Pass, Stop};
 /// The children that carry the labels of the run, by name.
 #[derive(Debug, Default)]
 pub(super) struct Children<'a> {
-    pub(super) task_runs: BTreeMap<&'a str, &'a TaskRun>,
-    pub(super) custom_runs: BTreeMap<&'a str, &'a CustomRun>,
-    pub(super) pipeline_runs: BTreeMap<&'a str, &'a PipelineRun>,
+    pub(super) tasks: BTreeMap<&'a str, &'a TaskRun>,
+    pub(super) custom_tasks: BTreeMap<&'a str, &'a CustomRun>,
+    pub(super) pipelines: BTreeMap<&'a str, &'a PipelineRun>,
 }
 
 impl<'a> Children<'a> {
@@ -26,9 +26,9 @@ impl<'a> Children<'a> {
         let task_runs = listed::<TaskRun>(pass, run);
         let custom_runs = listed::<CustomRun>(pass, run);
         Ok(Self {
-            pipeline_runs: by_name(pipeline_runs?, |run| &run.metadata),
-            task_runs: by_name(task_runs?, |run| &run.metadata),
-            custom_runs: by_name(custom_runs?, |run| &run.metadata),
+            pipelines: by_name(pipeline_runs?, |run| &run.metadata),
+            tasks: by_name(task_runs?, |run| &run.metadata),
+            custom_tasks: by_name(custom_runs?, |run| &run.metadata),
         })
     }
 
@@ -54,9 +54,9 @@ impl<'a> Children<'a> {
                 ..ChildStatusReference::default()
             });
         };
-        self.pipeline_runs.values().for_each(|child| add(Kind::PipelineRun, &child.metadata));
-        self.task_runs.values().for_each(|child| add(Kind::TaskRun, &child.metadata));
-        self.custom_runs.values().for_each(|child| add(Kind::CustomRun, &child.metadata));
+        self.pipelines.values().for_each(|child| add(Kind::PipelineRun, &child.metadata));
+        self.tasks.values().for_each(|child| add(Kind::TaskRun, &child.metadata));
+        self.custom_tasks.values().for_each(|child| add(Kind::CustomRun, &child.metadata));
         let mut references: Vec<_> = known.into_values().collect();
         let key =
             |child: &ChildStatusReference| (child.pipeline_task_name.clone(), child.name.clone(), child.kind.clone());

@@ -57,11 +57,11 @@ impl Run for PipelineRun {
         let mut pass = Pass::new(env, snapshot.facts);
         let mut run = snapshot.run.clone();
         let end = reconcile(&mut pass, &mut run);
-        finish(pass, snapshot.run, run, end)
+        finish(pass, snapshot.run, &run, end)
     }
 }
 
-fn reconcile<'a>(pass: &mut Pass<'a>, run: &mut PipelineRun) -> Result<(), Stop> {
+fn reconcile(pass: &mut Pass<'_>, run: &mut PipelineRun) -> Result<(), Stop> {
     let now = pass.now();
     let default = life::default_timeout(pass.env.config);
     let mut before = life::succeeded(run).cloned();
@@ -123,7 +123,7 @@ fn joined(first: Result<(), Stop>, second: Result<(), Stop>) -> Result<(), Stop>
 }
 
 /// The pass over a run that is not done.
-fn live<'a>(pass: &mut Pass<'a>, run: &mut PipelineRun) -> Result<(), Stop> {
+fn live(pass: &mut Pass<'_>, run: &mut PipelineRun) -> Result<(), Stop> {
     labels::name_pipeline(run)?;
     if run.spec.status == pipelinerun_spec_status::CANCELLED {
         return cancel::cancel(pass, run);

@@ -96,14 +96,12 @@ fn look_up(variable: &str, made: &Made<'_>, table: &mut Table) -> Result<(), Gap
         }
         (None, key) => {
             let custom = made.custom_runs.get(task).and_then(|results| results.iter().find(|r| r.name == name));
-            match (custom, key) {
-                (Some(custom), None) => table.set(variable, custom.value.as_str()),
-                _ => {
-                    let status = made.statuses.get(&format!("tasks.{task}.status"));
-                    let unsuccessful = status.is_some_and(|status| status != task_reasons::SUCCESSFUL);
-                    return Err(if unsuccessful { Gap::Left } else { Gap::Invalid });
-                }
-            }
+            let (Some(custom), None) = (custom, key) else {
+                let status = made.statuses.get(&format!("tasks.{task}.status"));
+                let unsuccessful = status.is_some_and(|status| status != task_reasons::SUCCESSFUL);
+                return Err(if unsuccessful { Gap::Left } else { Gap::Invalid });
+            };
+            table.set(variable, custom.value.as_str());
         }
     }
     Ok(())

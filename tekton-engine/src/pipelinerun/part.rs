@@ -49,7 +49,7 @@ pub fn decide(step: Step, snapshot: &Snapshot<'_, PipelineRun>, env: &Env<'_>) -
         Step::SetUpWorkspaces => assistant::set_up(&mut pass, &mut run),
         Step::CleanUpWorkspaces => assistant::clean_up(&mut pass, &run),
     };
-    finish(pass, snapshot.run, run, end)
+    finish(pass, snapshot.run, &run, end)
 }
 
 /// Gives the run the label that names its pipeline.
@@ -118,12 +118,9 @@ pub fn recover_children(
     custom_runs: &[CustomRun],
 ) -> Result<(), Fault> {
     let children = Children {
-        pipeline_runs: pipeline_runs
-            .iter()
-            .map(|run| (run.metadata.name.as_deref().unwrap_or_default(), run))
-            .collect(),
-        task_runs: task_runs.iter().map(|run| (run.metadata.name.as_deref().unwrap_or_default(), run)).collect(),
-        custom_runs: custom_runs.iter().map(|run| (run.metadata.name.as_deref().unwrap_or_default(), run)).collect(),
+        pipelines: pipeline_runs.iter().map(|run| (run.metadata.name.as_deref().unwrap_or_default(), run)).collect(),
+        tasks: task_runs.iter().map(|run| (run.metadata.name.as_deref().unwrap_or_default(), run)).collect(),
+        custom_tasks: custom_runs.iter().map(|run| (run.metadata.name.as_deref().unwrap_or_default(), run)).collect(),
     };
     children.recover(run).map_err(fault)
 }

@@ -1,6 +1,8 @@
 //! The tasks of a pipeline with their children and their specs.
 
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use tekton_contract::names;
 use tekton_dag::child::{ChildKind, ResolvedTask};
@@ -29,7 +31,7 @@ pub(super) struct Resolution<'a> {
     /// The tasks: those that have started first.
     pub(super) tasks: Vec<ResolvedTask<'a>>,
     /// Names of child pipelines, by the name of the task.
-    pub(super) pipelines: std::collections::BTreeMap<String, String>,
+    pub(super) pipelines: BTreeMap<String, String>,
 }
 
 /// Why a task could not be resolved.
@@ -53,12 +55,12 @@ pub(super) fn resolve<'a>(
     bound: &Bound,
     children: &Children<'a>,
 ) -> Result<Resolution<'a>, Stop> {
-    let started: std::collections::BTreeSet<&str> =
+    let started: BTreeSet<&str> =
         run.status.child_references.iter().map(|child| child.pipeline_task_name.as_str()).collect();
     let (first, second): (Vec<_>, Vec<_>) =
         bind::all_tasks(&bound.spec).partition(|task| started.contains(task.name.as_str()));
     let mut resolution =
-        Resolution { tasks: Vec::with_capacity(first.len() + second.len()), pipelines: Default::default() };
+        Resolution { tasks: Vec::with_capacity(first.len() + second.len()), pipelines: BTreeMap::new() };
     let mut waiting = false;
     for task in first.into_iter().chain(second) {
         match resolve_task(pass, run, task, children, &mut resolution) {
@@ -99,15 +101,15 @@ fn resolve_task<'a>(
     for name in &resolved.names {
         match kind {
             Kind::PipelineRun => {
-                let child = child::<PipelineRun>(pass, run, name, children.pipeline_runs.get(name.as_str()).copied())?;
+                let child = child::<PipelineRun>(pass, run, name, children.pipelines.get(name.as_str()).copied())?;
                 resolved.pipeline_runs.extend(child);
             }
             Kind::CustomRun => {
-                let child = child::<CustomRun>(pass, run, name, children.custom_runs.get(name.as_str()).copied())?;
+                let child = child::<CustomRun>(pass, run, name, children.custom_tasks.get(name.as_str()).copied())?;
                 resolved.custom_runs.extend(child);
             }
             _ => {
-                let child = child::<TaskRun>(pass, run, name, children.task_runs.get(name.as_str()).copied())?;
+                let child = child::<TaskRun>(pass, run, name, children.tasks.get(name.as_str()).copied())?;
                 resolved.task_runs.extend(match child {
                     Some(child) => Some(sure_of_eviction(pass, child)?),
                     None => None,
@@ -255,10 +257,11 @@ fn shown_name(name: &str, resolver: &str, params: &[Param]) -> String {
                 ParamValue::String(value) => value.clone(),
                 other => serde_json::to_string(other).unwrap_or_default(),
             };
-            text.push_str(&format!("name = {value}\n"));
+            writeln!(text, "name = {value}").expect("writing to a string cannot fail");
         }
         if param.name == "url" {
-            text.push_str(&format!("url = {}\n", param.value.as_string().unwrap_or_default()));
+            let url = param.value.as_string().unwrap_or_default();
+            writeln!(text, "url = {url}").expect("writing to a string cannot fail");
         }
     }
     text
@@ -313,7 +316,8 @@ fn failed(pass: &Pass<'_>, run: &mut PipelineRun, bound: &Bound, unresolved: Unr
             life::mark_running(&mut run.status, task_reasons::RESOLVING_TASK_REF, message, now);
             return Stop::After(RESOLUTION_POLL);
         }
-        Unresolved::Reference { fault: RefFault::Transient(text), .. } | Unresolved::Child(RefFault::Transient(text)) => {
+        Unresolved::Reference { fault: RefFault::Transient(text), .. }
+        | Unresolved::Child(RefFault::Transient(text)) => {
             return Stop::transient(text);
         }
         Unresolved::Reference { pipeline, name, fault } => {

@@ -59,7 +59,30 @@ pub(super) fn schedule<'a>(
     if state.deadlines.pipeline_passed() {
         cancel::time_out(pass, run)?;
     }
+    explain(pass, &state, &states);
     conclude(pass, run, bound, &mut state, &states)
+}
+
+/// Says of every task without runs why it has none.
+fn explain(pass: &mut Pass<'_>, state: &PipelineState<'_>, states: &States) {
+    for (resolved, task) in state.tasks.iter().zip(&states.tasks).filter(|(resolved, _)| !resolved.has_runs()) {
+        let name = resolved.name();
+        if let Some(reason) = task.skip.or(task.finally_skip) {
+            pass.note(name, format!("is skipped: {}", reason.text()));
+        } else if let Some(error) = state.validation_failed.get(name) {
+            pass.note(name, format!("cannot start: {error}"));
+        } else if task.in_finally {
+            pass.note(name, "waits until all tasks are done");
+        } else if let Some(node) = state.graph.index_of(name) {
+            let parents = state.graph.parents(node).map(|parent| state.graph.name(parent));
+            let open: Vec<&str> = parents
+                .filter(|parent| states.lookup.get(parent).is_some_and(|index| !states.tasks[index].done))
+                .collect();
+            if !open.is_empty() {
+                pass.note(name, format!("waits for {}", open.join(", ")));
+            }
+        }
+    }
 }
 
 /// Writes condition, children, skipped tasks and results into the status.

@@ -51,7 +51,7 @@ impl Run for TaskRun {
         let mut pass = Pass::new(env, snapshot.facts);
         let mut run = snapshot.run.clone();
         let end = reconcile(&mut pass, &mut run);
-        finish(pass, snapshot.run, run, end)
+        finish(pass, snapshot.run, &run, end)
     }
 }
 
