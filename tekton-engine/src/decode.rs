@@ -1,6 +1,7 @@
 //! Definitions as resolvers deliver them: YAML or JSON of any version.
 
 use serde::de::DeserializeOwned;
+use tekton_types::config::Config;
 use tekton_types::decode::{self, Mode};
 use tekton_types::object::Object;
 use tekton_types::v1::{Pipeline, Task};
@@ -44,7 +45,32 @@ pub(crate) fn step_action(text: &str) -> Result<Option<StepAction>, String> {
 fn object(text: &str) -> Result<Object, String> {
     let documents = yaml::parse(text).map_err(|error| error.to_string())?;
     let document = documents.first().ok_or_else(|| "the text is empty".to_owned())?;
-    Object::decode(document, Mode::Strict).map_err(|errors| joined(&errors))
+    if let Some(kind) = not_an_object(&document.to_json()) {
+        return Err(format!(
+            "couldn't get version/kind; json parse error: json: cannot unmarshal {kind} into Go value of type {META}"
+        ));
+    }
+    let mut object = Object::decode(document, Mode::Strict).map_err(|errors| joined(&errors))?;
+    // The older version has defaults of its own, which the conversion would hide.
+    if matches!(object, Object::V1Beta1Task(_) | Object::V1Beta1Pipeline(_)) {
+        object.set_defaults(&Config::default(), false);
+    }
+    Ok(object)
+}
+
+/// What upstream first reads a text into.
+const META: &str =
+    r#"struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }"#;
+
+/// What Go calls a value that cannot be an API object.
+fn not_an_object(value: &serde_json::Value) -> Option<&'static str> {
+    match value {
+        serde_json::Value::Object(_) | serde_json::Value::Null => None,
+        serde_json::Value::String(_) => Some("string"),
+        serde_json::Value::Number(_) => Some("number"),
+        serde_json::Value::Bool(_) => Some("bool"),
+        serde_json::Value::Array(_) => Some("array"),
+    }
 }
 
 fn joined(errors: &[decode::DecodeError]) -> String {

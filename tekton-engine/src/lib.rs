@@ -33,6 +33,7 @@ pub use k8s_openapi;
 pub use object::{Kind, Object, ObjectKey, Stored};
 pub use pipelinerun::part;
 pub use run::{ClusterFacts, Env, Run, Snapshot};
+pub use taskrun::lookup;
 pub use tekton_podgen::image::ImageMetadata;
 pub use tekton_podgen::{Images, ServerVersion};
 pub use transition::{Event, Transition};

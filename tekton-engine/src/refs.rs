@@ -17,7 +17,7 @@ const TYPE_LABEL: &str = "resolution.tekton.dev/type";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RefFault {
     /// A resolver is at work.
-    InProgress,
+    InProgress(String),
     /// Nothing has this name.
     NotFound(String),
     /// The API server refused the definition.
@@ -31,10 +31,14 @@ pub(crate) enum RefFault {
 }
 
 impl RefFault {
+    fn in_progress() -> Self {
+        Self::InProgress("resource request in progress".to_owned())
+    }
+
     /// Puts words before the text.
     pub(crate) fn context(self, words: &str) -> Self {
         match self {
-            Self::InProgress => Self::InProgress,
+            Self::InProgress(text) => Self::InProgress(format!("{words}{text}")),
             Self::NotFound(text) => Self::NotFound(format!("{words}{text}")),
             Self::Validation(text) => Self::Validation(format!("{words}{text}")),
             Self::Unprocessable(text) => Self::Unprocessable(format!("{words}{text}")),
@@ -54,8 +58,8 @@ impl RefFault {
     /// The text, for people.
     pub(crate) fn text(&self) -> &str {
         match self {
-            Self::InProgress => "resource request in progress",
-            Self::NotFound(text)
+            Self::InProgress(text)
+            | Self::NotFound(text)
             | Self::Validation(text)
             | Self::Unprocessable(text)
             | Self::Transient(text)
@@ -132,14 +136,14 @@ pub(crate) fn resolve(pass: &mut Pass<'_>, request: Request<'_>) -> Result<Resul
             Err(fault) if !fault.is_already_exists() => {
                 RefFault::from(fault).context("error requesting remote resource: ")
             }
-            _ => RefFault::InProgress,
+            _ => RefFault::in_progress(),
         }));
     };
     let Some(succeeded) = condition::succeeded(&found.status.conditions) else {
-        return Ok(Err(RefFault::InProgress));
+        return Ok(Err(RefFault::in_progress()));
     };
     if succeeded.is_unknown() {
-        return Ok(Err(RefFault::InProgress));
+        return Ok(Err(RefFault::in_progress()));
     }
     if succeeded.is_false() {
         let words = "error requesting remote resource: ";

@@ -4,7 +4,7 @@ use crate::claim::short_hash;
 use crate::convert::{list, text};
 use crate::names::{self, AFFINITY_ASSISTANT, COMPONENT_LABEL, INSTANCE_LABEL, PIPELINE_RUN_LABEL};
 use crate::security::SecurityContextConfig;
-use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetSpec};
+use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetSpec, StatefulSetStatus};
 use k8s_openapi::api::core::v1::{
     Affinity, Container, PersistentVolumeClaim, PersistentVolumeClaimVolumeSource, PodAffinityTerm, PodAntiAffinity,
     PodSpec, PodTemplateSpec, ResourceRequirements, SecurityContext, Volume, VolumeMount, WeightedPodAffinityTerm,
@@ -182,7 +182,8 @@ pub fn stateful_set(run: &Run<'_>, assistant: Assistant<'_>) -> StatefulSet {
             },
             ..StatefulSetSpec::default()
         },
-        status: None,
+        // Upstream's client writes the zeros of a status that nobody has set yet.
+        status: Some(StatefulSetStatus { available_replicas: Some(0), ..StatefulSetStatus::default() }),
     }
 }
 

@@ -47,6 +47,8 @@ mod scenarios;
 mod substitution;
 #[cfg(feature = "engine")]
 mod task_substitution;
+#[cfg(feature = "engine")]
+mod taskspec_resolution;
 #[cfg(feature = "contract")]
 mod termination;
 #[cfg(feature = "validate")]
@@ -146,6 +148,7 @@ fn engine() -> Vec<Binding> {
         Binding::pure("podgen-e2e", podgen_e2e::check),
         Binding::pure("pipelinerun-misc", pipelinerun_misc::check),
         Binding::pure("task-substitution", task_substitution::check),
+        Binding::pure("taskspec-resolution", taskspec_resolution::check),
         Binding::pure("workspace-apply", workspace_apply::check),
         Binding::pure("realworld-crossdoc", crossdoc::check),
     ]

@@ -254,7 +254,7 @@ fn reference_failed(pass: &Pass<'_>, run: &mut PipelineRun, fault: &RefFault) ->
     let name = run.metadata.name.clone().unwrap_or_default();
     let own = format!("{}/{name}", run.metadata.namespace.as_deref().unwrap_or_default());
     match fault {
-        RefFault::InProgress => {
+        RefFault::InProgress(_) => {
             let message = format!("PipelineRun {own} awaiting remote resource");
             life::mark_running(&mut run.status, reasons::RESOLVING_PIPELINE_REF, message, now);
             Stop::After(RESOLUTION_POLL)

@@ -310,7 +310,7 @@ fn failed(pass: &Pass<'_>, run: &mut PipelineRun, bound: &Bound, unresolved: Unr
     };
     let (reason, message, error) = match unresolved {
         Unresolved::Stop(stop) => return stop,
-        Unresolved::Reference { fault: RefFault::InProgress, .. } => {
+        Unresolved::Reference { fault: RefFault::InProgress(_), .. } => {
             let own_namespace = run.metadata.namespace.as_deref().unwrap_or_default();
             let message = format!("PipelineRun {own_namespace}/{own} awaiting remote resource");
             life::mark_running(&mut run.status, task_reasons::RESOLVING_TASK_REF, message, now);

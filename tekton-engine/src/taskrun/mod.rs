@@ -5,6 +5,7 @@
 
 mod fail;
 pub(crate) mod life;
+pub mod lookup;
 mod pod;
 mod prepare;
 mod sidecars;

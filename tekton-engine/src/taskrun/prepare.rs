@@ -33,10 +33,10 @@ pub(super) struct Prepared {
 }
 
 /// A task before it is stored in the status.
-struct Found {
-    meta: ObjectMeta,
-    spec: TaskSpec,
-    source: Option<RefSource>,
+pub(super) struct Found {
+    pub(super) meta: ObjectMeta,
+    pub(super) spec: TaskSpec,
+    pub(super) source: Option<RefSource>,
 }
 
 /// Finds the definition and checks that the run binds it.
@@ -107,7 +107,7 @@ fn check(pass: &mut Pass<'_>, run: &mut TaskRun, name: &str, spec: &TaskSpec) ->
 }
 
 /// The definition that the run names or holds.
-fn find(pass: &mut Pass<'_>, run: &TaskRun) -> Result<Result<Found, RefFault>, Stop> {
+pub(super) fn find(pass: &mut Pass<'_>, run: &TaskRun) -> Result<Result<Found, RefFault>, Stop> {
     let name = run.metadata.name.clone().unwrap_or_default();
     let reference = run.spec.task_ref.as_ref();
     if let Some(reference) = reference.filter(|reference| !reference.name.is_empty()) {
@@ -124,7 +124,7 @@ fn find(pass: &mut Pass<'_>, run: &TaskRun) -> Result<Result<Found, RefFault>, S
 }
 
 /// The referenced task: as the status froze it, else from the cluster or a resolver.
-fn fetch(pass: &mut Pass<'_>, run: &TaskRun, name: &str) -> Result<Result<Found, RefFault>, Stop> {
+pub(super) fn fetch(pass: &mut Pass<'_>, run: &TaskRun, name: &str) -> Result<Result<Found, RefFault>, Stop> {
     if let Some(spec) = &run.status.task_spec {
         let meta = ObjectMeta {
             name: Some(name.to_owned()),
@@ -169,7 +169,7 @@ fn resolver_params(run: &TaskRun, params: &[Param], name: &str) -> (Vec<Param>, 
 fn reference_failed(pass: &Pass<'_>, run: &mut TaskRun, fault: &RefFault, waiting: &str, what: &str) -> Stop {
     let now = pass.now();
     match fault {
-        RefFault::InProgress => {
+        RefFault::InProgress(_) => {
             let message = format!(
                 "TaskRun {}/{} awaiting remote {what}",
                 run.metadata.namespace.as_deref().unwrap_or_default(),

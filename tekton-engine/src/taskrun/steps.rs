@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tekton_types::defaults::SetDefaults;
 use tekton_types::substitute::{self, Accepts};
-use tekton_types::v1::{Provenance, RefSource, Step, StepState, TaskRun, TaskSpec};
+use tekton_types::v1::{Provenance, Ref, RefSource, Step, StepState, TaskRun, TaskSpec};
 use tekton_types::v1beta1::StepAction;
 use tekton_validate::binding;
 
@@ -65,23 +65,7 @@ fn resolve_step(
     step: &Step,
 ) -> Result<Result<(Step, Option<RefSource>), RefFault>, Stop> {
     let Some(reference) = &step.r#ref else { return Ok(Ok((step.clone(), None))) };
-    let namespace = run.metadata.namespace.clone().unwrap_or_default();
-    let found = if reference.resolver.is_empty() {
-        definition::local::<StepAction>(pass, &namespace, &reference.name)?
-    } else {
-        let mut params = reference.params.clone();
-        substitute::params(&mut params, &scope::params(&spec.params, &run.spec.params), Accepts::Objects);
-        let request = Request {
-            resolver: &reference.resolver,
-            owner: owner::controller_of(run),
-            namespace: &namespace,
-            name: run.metadata.name.as_deref().unwrap_or_default(),
-            params,
-            url: reference.name.clone(),
-        };
-        definition::remote::<StepAction>(pass, request)?
-    };
-    let Definition { object, source } = match found {
+    let Definition { object, source } = match fetch(pass, run, spec, reference)? {
         Ok(found) => found,
         Err(fault) => return Ok(Err(fault)),
     };
@@ -106,6 +90,30 @@ fn resolve_step(
         return Ok(Err(RefFault::Failed(fault.to_string())));
     }
     Ok(Ok((merge(step, body), source)))
+}
+
+/// The StepAction that a step refers to: from the cluster, or through a resolver.
+pub(super) fn fetch(
+    pass: &mut Pass<'_>,
+    run: &TaskRun,
+    spec: &TaskSpec,
+    reference: &Ref,
+) -> Result<Result<Definition<StepAction>, RefFault>, Stop> {
+    let namespace = run.metadata.namespace.clone().unwrap_or_default();
+    if reference.resolver.is_empty() {
+        return definition::local::<StepAction>(pass, &namespace, &reference.name);
+    }
+    let mut params = reference.params.clone();
+    substitute::params(&mut params, &scope::params(&spec.params, &run.spec.params), Accepts::Objects);
+    let request = Request {
+        resolver: &reference.resolver,
+        owner: owner::controller_of(run),
+        namespace: &namespace,
+        name: run.metadata.name.as_deref().unwrap_or_default(),
+        params,
+        url: reference.name.clone(),
+    };
+    definition::remote::<StepAction>(pass, request)
 }
 
 /// Puts the body of a StepAction into the step that refers to it.
