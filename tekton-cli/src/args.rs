@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::settings::Settings;
+
 /// Run, check, draw and serve Tekton pipelines on any machine, with no cluster.
 #[derive(Debug, Parser)]
 #[command(name = "tekton", version, max_term_width = 100)]
@@ -65,6 +67,9 @@ pub(crate) struct RunArguments {
     /// No progress and no logs; only how it ended.
     #[arg(short, long)]
     pub(crate) quiet: bool,
+    /// Tekton's configuration.
+    #[command(flatten)]
+    pub(crate) settings: Settings,
     /// Keep logs and volumes when the run has ended, and say where they are.
     #[arg(long)]
     pub(crate) keep: bool,
@@ -97,9 +102,9 @@ pub(crate) struct ValidateArguments {
     /// Files or directories of manifests, or `-` for standard input. Documents are checked together.
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
-    /// Which fields are permitted.
-    #[arg(long, value_name = "STAGE", value_parser = ["stable", "beta", "alpha"], default_value = "beta")]
-    pub(crate) api_fields: String,
+    /// Tekton's configuration.
+    #[command(flatten)]
+    pub(crate) settings: Settings,
     /// Also report what is legal but unwise.
     #[arg(long)]
     pub(crate) lint: bool,
@@ -115,6 +120,10 @@ pub(crate) enum ReportFormat {
     Human,
     /// One JSON document.
     Json,
+    /// SARIF, for code hosts.
+    Sarif,
+    /// Workflow commands that become annotations.
+    Github,
 }
 
 /// `tekton graph`.
@@ -168,4 +177,7 @@ pub(crate) struct ServeArguments {
     /// Where to write the kubeconfig [default: ./tekton.kubeconfig].
     #[arg(long, value_name = "F")]
     pub(crate) kubeconfig_out: Option<PathBuf>,
+    /// Tekton's configuration.
+    #[command(flatten)]
+    pub(crate) settings: Settings,
 }

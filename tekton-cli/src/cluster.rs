@@ -1,13 +1,23 @@
 //! The local cluster of one command: API server, node and controller in this process, and their orderly end.
 
-use std::path::Path;
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::{Api, PostParams};
 use tekton_controller::Options as ControllerOptions;
 use tekton_engine::ClusterFacts;
 use tekton_local::node::{Node, NodeHandle, NodeOptions};
 use tekton_local::{LocalCluster, Options, TektonAdmission};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+
+use crate::settings::{self, ConfigMaps};
+
+/// The namespace of Tekton's ConfigMaps.
+const SYSTEM_NAMESPACE: &str = "tekton-pipelines";
 
 /// A running local cluster.
 pub(crate) struct Cluster {
@@ -17,21 +27,43 @@ pub(crate) struct Cluster {
     stop_controller: oneshot::Sender<()>,
 }
 
+/// What a cluster is started with.
+#[derive(Debug)]
+pub(crate) struct Start<'a> {
+    /// Volumes and logs are below it.
+    pub(crate) data: &'a Path,
+    /// Whether it stays when the cluster ends.
+    pub(crate) keep: bool,
+    /// A namespace that exists from the start.
+    pub(crate) namespace: &'a str,
+    /// Directories of this machine that Pods may mount.
+    pub(crate) binds: Vec<PathBuf>,
+    /// Tekton's configuration.
+    pub(crate) config_maps: &'a ConfigMaps,
+}
+
 impl Cluster {
-    /// Starts everything; volumes and logs are kept below `data`.
+    /// Starts everything.
     ///
-    /// Errors: this machine cannot run steps, with what to do about it.
-    pub(crate) async fn start(data: &Path, namespace: &str, host_path: bool) -> Result<Self, String> {
+    /// Errors: a setting is not allowed, or this machine cannot run steps, with what to do about it.
+    pub(crate) async fn start(start: Start<'_>) -> Result<Self, String> {
+        let config = settings::config(start.config_maps)?;
         let local = LocalCluster::start(Options {
-            namespaces: vec![namespace.to_owned(), "tekton-pipelines".to_owned()],
-            admission: vec![std::sync::Arc::new(TektonAdmission::default())],
+            namespaces: vec![start.namespace.to_owned(), SYSTEM_NAMESPACE.to_owned()],
+            admission: vec![Arc::new(TektonAdmission::new(config))],
         });
-        let options = NodeOptions { data_dir: data.to_owned(), allow_host_path: host_path, ..NodeOptions::default() };
-        let node = Node::start(local.client(), options).await.map_err(|error| error.to_string())?;
+        configure(&local.client(), start.config_maps).await.map_err(chain)?;
+        let options =
+            NodeOptions { ephemeral: !start.keep, allowed_host_paths: start.binds, ..NodeOptions::new(start.data) };
+        let node = Node::start(local.client(), options).await.map_err(chain)?;
         local.set_logs(node.logs());
         let (stop_controller, stopped) = oneshot::channel::<()>();
         let options = ControllerOptions {
-            cluster: ClusterFacts { images: tekton_local::images(), release: env!("CARGO_PKG_VERSION").to_owned() },
+            cluster: ClusterFacts {
+                images: tekton_local::images(),
+                release: env!("CARGO_PKG_VERSION").to_owned(),
+                ..ClusterFacts::default()
+            },
             ..ControllerOptions::default()
         };
         let controller = tokio::spawn(tekton_controller::run(local.client(), options, async {
@@ -59,4 +91,30 @@ impl Cluster {
         self.node.shutdown().await;
         self.local.stop().await;
     }
+}
+
+/// Creates Tekton's ConfigMaps, which the controller reads at its start.
+async fn configure(client: &kube::Client, maps: &ConfigMaps) -> kube::Result<()> {
+    let api: Api<ConfigMap> = Api::namespaced(client.clone(), SYSTEM_NAMESPACE);
+    for (name, data) in maps {
+        let map = ConfigMap {
+            metadata: ObjectMeta { name: Some(name.clone()), ..ObjectMeta::default() },
+            data: Some(data.clone()),
+            ..ConfigMap::default()
+        };
+        api.create(&PostParams::default(), &map).await?;
+    }
+    Ok(())
+}
+
+/// An error with all that caused it, on one line.
+fn chain(error: impl Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
 }

@@ -6,15 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use tekton_types::yaml;
-
-/// One text of manifests and what to call it.
-#[derive(Debug, Clone)]
-pub(crate) struct Source {
-    /// The path as it was given, or `<stdin>`.
-    pub(crate) name: String,
-    /// The text.
-    pub(crate) text: String,
-}
+use tekton_validate::check::Source;
 
 /// Reads every file; a folder means the `.yaml`, `.yml` and `.json` files in it and below; `-` is standard input.
 ///

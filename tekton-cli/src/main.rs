@@ -1,2 +1,54 @@
-//! See the library.
-fn main() {}
+//! The `tekton` command: run, check, draw and serve Tekton pipelines on any machine.
+
+mod args;
+mod check;
+mod cluster;
+mod files;
+mod graph;
+mod pod;
+mod run;
+mod serve;
+mod settings;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Arguments, Command};
+
+/// Exit code for invalid input and bad usage.
+const INVALID: u8 = 2;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let ended = match &arguments.command {
+        Command::Run(arguments) => within_runtime(run::run(arguments)),
+        Command::Serve(arguments) => within_runtime(serve::serve(arguments)),
+        Command::Validate(arguments) => check::validate(arguments),
+        Command::Graph(arguments) => graph::graph(arguments).map(printed),
+        Command::Pod(arguments) => pod::pod(arguments).map(printed),
+        Command::Crds => Ok(printed(crds())),
+    };
+    ended.unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        ExitCode::from(INVALID)
+    })
+}
+
+fn within_runtime(work: impl Future<Output = Result<ExitCode, String>>) -> Result<ExitCode, String> {
+    tokio::runtime::Runtime::new().map_err(|error| format!("failed to start: {error}"))?.block_on(work)
+}
+
+/// Prints to standard output; a reader that has gone away is no error of ours.
+fn printed(text: impl AsRef<str>) -> ExitCode {
+    match std::io::stdout().write_all(text.as_ref().as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(_unwritable) => ExitCode::FAILURE,
+    }
+}
+
+fn crds() -> String {
+    tekton_types::crd::crds().iter().map(|crd| format!("---\n{}", tekton_types::yaml::to_string(crd))).collect()
+}

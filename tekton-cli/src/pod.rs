@@ -7,9 +7,10 @@ use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::Value as Json;
 use tekton_engine::{
-    ApiFault, ClusterFacts, Effect, Env, Fact, Facts, Kind, KubernetesVersion, Need, Object, ObjectKey, Outcome, Run,
-    Snapshot, Stored, Value,
+    ApiFault, ClusterFacts, Effect, Env, Fact, Facts, Kind, Need, Object, ObjectKey, Outcome, Run, Snapshot, Stored,
+    Value,
 };
+use tekton_podgen::ServerVersion;
 use tekton_types::condition;
 use tekton_types::config::Config;
 use tekton_types::v1::TaskRun;
@@ -20,7 +21,7 @@ use crate::files;
 use crate::run::load::{self, Overrides};
 
 /// The version that a Pod is generated for.
-const KUBERNETES: KubernetesVersion = KubernetesVersion { major: 1, minor: 33 };
+const KUBERNETES: (&str, &str) = ("1", "33");
 /// More rounds of asking than any decision needs.
 const MAX_ROUNDS: usize = 32;
 
@@ -54,9 +55,9 @@ impl World {
     fn new(objects: &[Json]) -> Result<Self, String> {
         let mut world = BTreeMap::new();
         for object in objects {
-            let kind = Kind::ALL.iter().find(|kind| {
-                object["kind"] == kind.as_str() && object["apiVersion"] == kind.api_version()
-            });
+            let kind = Kind::ALL
+                .iter()
+                .find(|kind| object["kind"] == kind.as_str() && object["apiVersion"] == kind.api_version());
             let Some(&kind) = kind else { continue };
             let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
             let typed = Object::from_json(kind, object.clone()).map_err(|error| format!("{name}: {error}"))?;
@@ -73,7 +74,11 @@ impl World {
         metadata.namespace.get_or_insert_with(|| "default".to_owned());
         let config = Config::default();
         tekton_types::defaults::SetDefaults::set_defaults(&mut run, &config);
-        let cluster = ClusterFacts { images: tekton_local::images(), release: env!("CARGO_PKG_VERSION").to_owned() };
+        let cluster = ClusterFacts {
+            images: tekton_local::images(),
+            release: env!("CARGO_PKG_VERSION").to_owned(),
+            ..ClusterFacts::default()
+        };
         let env = Env { now: Timestamp::now(), config: &config, cluster: &cluster };
         let mut facts = Facts::new();
         for _ in 0..MAX_ROUNDS {
@@ -112,7 +117,10 @@ impl World {
                 let of_kind = self.objects.iter().filter(|((other, _), _)| other == kind);
                 Fact::Known(Value::List(of_kind.map(|(_, object)| object.clone()).collect()))
             }
-            Need::ServerVersion => Fact::Known(Value::Version(KUBERNETES)),
+            Need::ServerVersion => Fact::Known(Value::Version(ServerVersion {
+                major: KUBERNETES.0.to_owned(),
+                minor: KUBERNETES.1.to_owned(),
+            })),
             Need::Image { image, .. } => Fact::Denied(ApiFault {
                 text: format!("the entrypoint of image {image} is not known offline; give the step a `command`"),
                 ..ApiFault::default()

@@ -26,6 +26,7 @@ pub mod api;
 mod cluster;
 pub mod convert;
 mod gc;
+mod images;
 mod kinds;
 pub mod node;
 pub mod patch;
@@ -37,6 +38,7 @@ pub mod store;
 mod tekton;
 
 pub use cluster::{LocalCluster, Options};
+pub use images::images;
 pub use server::Serving;
 pub use service::ApiService;
 pub use tekton::TektonAdmission;

@@ -6,7 +6,7 @@ pub(crate) mod load;
 mod logs;
 mod output;
 mod params;
-mod style;
+pub(crate) mod style;
 mod tree;
 mod view;
 mod workspaces;
@@ -20,8 +20,8 @@ use tekton_types::duration::GoDuration;
 use tekton_types::yaml;
 
 use crate::args::{OutputFormat, RunArguments};
-use crate::cluster::Cluster;
-use crate::{check, files};
+use crate::cluster::{Cluster, Start};
+use crate::{check, files, settings};
 use load::Overrides;
 use style::Tone;
 use view::{Stream, View};
@@ -35,17 +35,28 @@ pub(crate) async fn run(arguments: &RunArguments) -> Result<ExitCode, String> {
     let stream = if arguments.output == OutputFormat::Text { Stream::Output } else { Stream::Error };
     let overrides = overrides(arguments)?;
     let sources = files::read_all(&arguments.filename)?;
-    check::before_run(&sources)?;
+    let maps = settings::config_maps(&arguments.settings)?;
+    check::before_run(&sources, &settings::config(&maps)?)?;
     let loaded = load::load(files::objects(&sources)?, &overrides)?;
 
-    let data = DataDir::new(arguments.keep)?;
-    let binds = overrides.workspaces.iter().any(|workspace| matches!(workspace.source, Source::Directory(_)));
-    let cluster = Cluster::start(&data.path, &arguments.namespace, binds).await?;
+    let data = data_dir()?;
+    let directories = overrides.workspaces.iter().filter_map(|workspace| match &workspace.source {
+        Source::Directory(path) => Some(path.clone()),
+        Source::EmptyDir | Source::Claim(_) => None,
+    });
+    let cluster = Cluster::start(Start {
+        data: &data,
+        keep: arguments.keep,
+        namespace: &arguments.namespace,
+        binds: directories.collect(),
+        config_maps: &maps,
+    })
+    .await?;
     let mut view = View::new(stream, arguments.quiet);
     let outcome = drive(&cluster, arguments, loaded, &overrides, &mut view, stream).await;
     cluster.stop().await;
     if arguments.keep {
-        stream.lines([format!("logs and volumes are kept in {}", data.path.display()).as_str()]);
+        stream.lines([format!("logs and volumes are kept in {}", data.display()).as_str()]);
     }
     outcome
 }
@@ -117,29 +128,8 @@ fn overrides(arguments: &RunArguments) -> Result<Overrides, String> {
     })
 }
 
-/// The folder that holds volumes and logs while the run goes on.
-struct DataDir {
-    path: PathBuf,
-    keep: bool,
-}
-
-impl DataDir {
-    fn new(keep: bool) -> Result<Self, String> {
-        let path = tempfile::Builder::new()
-            .prefix("tekton-")
-            .tempdir()
-            .map_err(|error| format!("failed to make a folder for volumes and logs: {error}"))?
-            .keep();
-        Ok(Self { path, keep })
-    }
-}
-
-impl Drop for DataDir {
-    fn drop(&mut self) {
-        if !self.keep
-            && let Err(error) = std::fs::remove_dir_all(&self.path)
-        {
-            eprintln!("failed to remove {}: {error}", self.path.display());
-        }
-    }
+/// A new folder for volumes and logs; the node removes it at its end, unless it is to be kept.
+pub(crate) fn data_dir() -> Result<PathBuf, String> {
+    let folder = tempfile::Builder::new().prefix("tekton-").tempdir();
+    Ok(folder.map_err(|error| format!("failed to make a folder for volumes and logs: {error}"))?.keep())
 }

@@ -33,6 +33,11 @@ impl Paint {
         Self(false)
     }
 
+    /// `text` as the head of a warning.
+    pub(crate) fn warning(self, text: &str) -> String {
+        format!("{} {text}", self.tone(Tone::Yellow, "warning:"))
+    }
+
     /// `text` in the tone.
     pub(crate) fn tone(self, tone: Tone, text: &str) -> String {
         if !self.0 || text.is_empty() {

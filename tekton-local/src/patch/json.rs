@@ -36,8 +36,13 @@ fn step(target: &mut Value, operation: &Value) -> Result<(), String> {
         "remove" => remove(target, &path).map(drop),
         "replace" => {
             let value = value()?;
-            let slot = find(target, &path).ok_or_else(|| missing("replace", &path))?;
-            *slot = value;
+            // A member that is not there is set, as the library in the API server does; Tekton relies on it.
+            match path.split_last().map(|(last, parents)| (last, find(target, parents))) {
+                Some((last, Some(Value::Object(fields)))) => {
+                    fields.insert(last.clone(), value);
+                }
+                _ => *find(target, &path).ok_or_else(|| missing("replace", &path))? = value,
+            }
             Ok(())
         }
         "move" => {
