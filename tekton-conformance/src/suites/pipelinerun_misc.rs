@@ -21,7 +21,7 @@ use tekton_types::v1::{
 
 use super::pipelines::RecordedTask;
 use super::reconcile;
-use super::recorded::{compare, field, op};
+use super::recorded::{compare, field, op, typed};
 use crate::{Case, diff};
 
 /// Checks one case.
@@ -152,6 +152,24 @@ fn children(case: &Case, op: &str) -> Result<Value, String> {
             let error = part::recover_children(&mut run, &[], &[], &[]).err().map(|fault| fault.text);
             json!({ "error": error })
         }
+        "storePipelineSpecAndMergeMeta" => {
+            let resolved = &case.input["resolvedMeta"];
+            part::store_definition(
+                &mut run,
+                typed(&resolved["metadata"])?,
+                field(case, "pipelineSpec")?,
+                typed(&resolved["refSource"])?,
+                &config(case)?,
+            );
+            let mut ours = json!(run);
+            if case.input["pipelineRun"]["kind"].is_null()
+                && let Some(ours) = ours.as_object_mut()
+            {
+                ours.remove("kind");
+                ours.remove("apiVersion");
+            }
+            json!({ "pipelineRun": ours })
+        }
         "childObjects" => {
             let references: Vec<ChildStatusReference> = field(case, "childReferences")?;
             let tasks: Vec<String> = field(case, "tasks")?;
@@ -195,7 +213,14 @@ fn config(case: &Case) -> Result<Config, String> {
     let mut maps: BTreeMap<String, BTreeMap<String, String>> = field(case, "config")?;
     // Go's zero value of a flag is not what its config map could hold.
     maps.values_mut().for_each(|map| map.retain(|_, value| !value.is_empty()));
-    Config::from_config_maps(maps.iter().map(|(name, map)| (name.as_str(), map))).map_err(|e| e.to_string())
+    // Upstream's tests hand over flags that no config map could hold.
+    let coschedule = maps.get_mut("feature-flags").and_then(|map| map.remove("coschedule"));
+    let mut config =
+        Config::from_config_maps(maps.iter().map(|(name, map)| (name.as_str(), map))).map_err(|e| e.to_string())?;
+    if let Some(coschedule) = coschedule {
+        config.feature_flags.coschedule = coschedule;
+    }
+    Ok(config)
 }
 
 fn stateful_set(case: &Case, run: &PipelineRun) -> Result<StatefulSet, String> {

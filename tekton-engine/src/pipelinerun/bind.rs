@@ -5,6 +5,7 @@ use tekton_contract::labels;
 use tekton_contract::var::Table;
 use tekton_dag::edges;
 use tekton_dag::graph::Graph;
+use tekton_types::config::Config;
 use tekton_types::defaults::SetDefaults;
 use tekton_types::reason::pipelinerun as reasons;
 use tekton_types::substitute::{self, Accepts};
@@ -36,10 +37,10 @@ pub(super) struct Bound {
 }
 
 /// A pipeline before it is stored in the status.
-struct Found {
-    meta: ObjectMeta,
-    spec: PipelineSpec,
-    source: Option<RefSource>,
+pub(super) struct Found {
+    pub(super) meta: ObjectMeta,
+    pub(super) spec: PipelineSpec,
+    pub(super) source: Option<RefSource>,
 }
 
 /// The prefix of messages about what the user can mend.
@@ -53,7 +54,7 @@ pub(super) fn bind(pass: &mut Pass<'_>, run: &mut PipelineRun) -> Result<Bound, 
     };
     spec.set_defaults(pass.env.config);
     let found = Found { meta, spec, source };
-    store(pass, run, &found);
+    store(run, &found, pass.env.config);
     let Found { meta, mut spec, .. } = found;
     let names = Names::of(run, &meta);
     let failed = |run: &mut PipelineRun, reason: &str, message: String, error: String| {
@@ -276,7 +277,7 @@ fn reference_failed(pass: &Pass<'_>, run: &mut PipelineRun, fault: &RefFault) ->
 }
 
 /// Freezes the definition in the status; labels and annotations of the Pipeline go to the run, whose own win.
-fn store(pass: &Pass<'_>, run: &mut PipelineRun, found: &Found) {
+pub(super) fn store(run: &mut PipelineRun, found: &Found, config: &Config) {
     if run.status.pipeline_spec.is_none() {
         run.status.pipeline_spec = Some(found.spec.clone());
         merge_metadata(&mut run.metadata, &found.meta);
@@ -288,7 +289,7 @@ fn store(pass: &Pass<'_>, run: &mut PipelineRun, found: &Found) {
             }
         }
     }
-    let flags = &pass.env.config.feature_flags;
+    let flags = &config.feature_flags;
     if flags.enable_provenance_in_status {
         let provenance = run.status.provenance.get_or_insert_with(Provenance::default);
         provenance.feature_flags = Some(flags.clone());

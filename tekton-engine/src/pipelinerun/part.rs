@@ -2,18 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use tekton_dag::child::ResolvedTask;
 use tekton_podgen::affinity::Behavior;
 use tekton_types::config::Config;
 use tekton_types::duration::GoDuration;
 use tekton_types::v1::{
-    ChildStatusReference, PipelineRun, PipelineRunStatus, PipelineTask, TaskRun, WorkspaceBinding,
-    WorkspacePipelineTaskBinding,
+    ChildStatusReference, PipelineRun, PipelineRunStatus, PipelineSpec, PipelineTask, RefSource, TaskRun,
+    WorkspaceBinding, WorkspacePipelineTaskBinding,
 };
 use tekton_types::v1beta1::CustomRun;
 
+use super::bind::Found;
 use super::children::Children;
-use super::{assistant, cancel, labels, start, workspaces};
+use super::{assistant, bind, cancel, labels, start, workspaces};
 use crate::decision::{Class, Decision, Fault};
 use crate::finish::finish;
 use crate::pass::{Pass, Stop};
@@ -57,6 +59,17 @@ pub fn decide(step: Step, snapshot: &Snapshot<'_, PipelineRun>, env: &Env<'_>) -
 /// Errors: the run has no pipeline.
 pub fn name_pipeline(run: &mut PipelineRun) -> Result<(), Fault> {
     labels::name_pipeline(run).map_err(fault)
+}
+
+/// Freezes a definition in the status of the run; labels and annotations of the Pipeline go to the run, whose own win.
+pub fn store_definition(
+    run: &mut PipelineRun,
+    pipeline: ObjectMeta,
+    spec: PipelineSpec,
+    source: Option<RefSource>,
+    config: &Config,
+) {
+    bind::store(run, &Found { meta: pipeline, spec, source }, config);
 }
 
 /// Labels of what the run creates for a task: its own, and those that tell whose it is.

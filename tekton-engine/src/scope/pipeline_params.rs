@@ -55,7 +55,9 @@ pub(super) fn table(declared: &[ParamSpec], given_params: &[Param]) -> Result<Ta
             continue;
         }
         let items: Vec<String> = items.iter().map(|item| strings.apply(item).into_owned()).collect();
-        spellings(&spec.name).iter().for_each(|key| set_array(&mut table, key, &items));
+        for key in spellings(&spec.name) {
+            set_array(&mut table, &key, &items);
+        }
     }
     let strings = table.clone();
     for (spec, entries) in defaults(declared, param_type::OBJECT).filter_map(|(s, v)| Some((s, v.as_object()?))) {
