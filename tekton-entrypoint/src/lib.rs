@@ -34,6 +34,12 @@ mod workingdir;
 
 use tekton_contract::argv::{self, EntrypointArgs, Refused};
 
+/// [`main`] for a binary without the standard library's start-up: closed standard streams are opened first.
+pub fn start() -> i32 {
+    sys::open_standard_descriptors();
+    main()
+}
+
 /// Runs the program that `argv[0]` names, and gives back its exit code.
 pub fn main() -> i32 {
     let mut args = std::env::args_os().map(|arg| match arg.into_string() {

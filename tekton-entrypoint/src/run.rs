@@ -90,7 +90,7 @@ impl Limits {
     }
 
     fn watch(&mut self) -> Option<&OwnedFd> {
-        if self.cause.is_some() { None } else { self.cancel.as_mut()?.watch() }
+        if self.cause.is_some() { None } else { self.cancel.as_mut()?.watch_parent() }
     }
 
     /// How long nothing needs to be looked at.
@@ -115,18 +115,16 @@ pub(crate) struct Copies<'a> {
 pub(crate) fn run(command: &[String], copies: Copies<'_>, limits: &mut Limits) -> Result<(), RunError> {
     let Some((name, args)) = command.split_first() else { return Ok(()) };
     let all = SignalSet::all();
-    let before = all.block();
+    // They stay blocked: what is left to do after the command is short, and a breakpoint unblocks them.
+    all.block();
     let signals = all.descriptor().map_err(|error| RunError::Failed(format!("signalfd: {}", fs::reason(&error))));
-    sys::reset_signal_dispositions();
-    let outcome = signals.and_then(|signals| {
+    sys::expect_children();
+    signals.and_then(|signals| {
         let outcome = run_blocked(name, args, copies, limits, &signals);
         // What came until now belonged to the command.
         while sys::next_signal(&signals).is_some() {}
         outcome
-    });
-    sys::install_signal_dispositions();
-    before.restore();
-    outcome
+    })
 }
 
 fn run_blocked(

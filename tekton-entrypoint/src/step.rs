@@ -418,6 +418,8 @@ impl Step<'_> {
              1) continue, use cmd: /tekton/debug/scripts/debug-continue\n\
              2) fail-continue, use cmd: /tekton/debug/scripts/debug-fail-continue",
         );
+        // A person may end the wait by ending the program.
+        sys::SignalSet::of(&[]).restore();
         let path = format!("{}{BREAKPOINT_EXIT}", self.flags.post_file);
         if let Err(error) = wait::wait_for(&path, false) {
             log::line(&format!("error occurred while waiting for {path} : {error}"));

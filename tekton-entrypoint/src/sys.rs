@@ -49,6 +49,19 @@ pub(crate) fn set_env(name: &OsStr, value: &str) {
     unsafe { std::env::set_var(name, value) };
 }
 
+/// Opens the null device in place of standard streams that are closed, so that no file takes their place.
+pub(crate) fn open_standard_descriptors() {
+    for descriptor in 0..3 {
+        // SAFETY: takes numbers only, and a constant path that ends in a null byte. The lowest free number is given
+        // out, which is this one.
+        unsafe {
+            if libc::fcntl(descriptor, libc::F_GETFD) < 0 {
+                libc::open(c"/dev/null".as_ptr(), libc::O_RDWR);
+            }
+        }
+    }
+}
+
 fn disposition(signal: i32, handler: libc::sighandler_t) {
     // SAFETY: the handler is a constant of the C library or `leave`, which only calls `_exit`; a signal that can
     // not be handled makes the call fail and changes nothing.
@@ -102,12 +115,9 @@ pub(crate) fn install_signal_dispositions() {
     }
 }
 
-/// Gives every signal its default action, so that a command inherits no ignored one. To be called while all
-/// signals are blocked.
-pub(crate) fn reset_signal_dispositions() {
-    for signal in 1..=libc::SIGRTMAX() {
-        disposition(signal, libc::SIG_DFL);
-    }
+/// Makes ends of processes known, even where the parent of this one had them ignored.
+pub(crate) fn expect_children() {
+    disposition(libc::SIGCHLD, libc::SIG_DFL);
 }
 
 /// A set of signals.
@@ -403,7 +413,9 @@ impl Start<'_> {
             }
             let mut none: libc::sigset_t = mem::zeroed();
             libc::sigemptyset(&raw mut none);
-            // Every signal has its default action already; see `reset_signal_dispositions`.
+            for signal in 1..=libc::SIGRTMAX() {
+                libc::signal(signal, libc::SIG_DFL);
+            }
             libc::sigprocmask(libc::SIG_SETMASK, &raw const none, ptr::null_mut());
             libc::execve(self.program.as_ptr(), args.as_ptr().cast(), environ.cast());
             let error = io::Error::last_os_error().raw_os_error().unwrap_or_default().to_ne_bytes();

@@ -89,6 +89,17 @@ impl Awaited {
         if sys::size(&self.error_file).is_ok() { Err(WaitError::Skip) } else { Ok(false) }
     }
 
+    /// Watches the directory of the file, where there is one.
+    pub(crate) fn watch_parent(&mut self) -> Option<&OwnedFd> {
+        let parent = self.above.first()?;
+        if self.inotify.is_none() && sys::size(parent).is_ok() {
+            self.inotify = sys::inotify().ok();
+        }
+        let inotify = self.inotify.as_ref()?;
+        self.watches_parent = self.watches_parent || sys::watch(inotify, parent, self.content);
+        Some(inotify)
+    }
+
     /// Watches the directory of the file, or the nearest that there is.
     pub(crate) fn watch(&mut self) -> Option<&OwnedFd> {
         if self.inotify.is_none() {
@@ -128,5 +139,15 @@ impl Awaited {
 
 /// Waits for a file; an empty path is there already.
 pub(crate) fn wait_for(path: &str, content: bool) -> Result<(), WaitError> {
-    if path.is_empty() { Ok(()) } else { Awaited::new(path, content)?.wait() }
+    if path.is_empty() {
+        return Ok(());
+    }
+    let mut awaited = Awaited::new(path, content)?;
+    let outcome = awaited.wait();
+    if let Some(inotify) = awaited.inotify.take() {
+        // Closing it makes the kernel wait until nothing looks at it, for milliseconds; the end of the program is a
+        // better time for that than the start of the command.
+        std::mem::forget(inotify);
+    }
+    outcome
 }
