@@ -8,7 +8,7 @@ use tekton_types::yaml::{self, Document, Span};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::locate::locate;
 use crate::object::{Operation, validate_with_source};
-use crate::{crossdoc, lint};
+use crate::{crossdoc, lint, suggest};
 
 /// A file to check.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,7 +89,8 @@ pub fn check_files(sources: &[Source], options: &Options) -> Report {
             match document {
                 Ok(document) => read(index, source, document, options, &mut objects, &mut report),
                 Err(error) => {
-                    let diagnostic = Diagnostic::new("yaml", Severity::Error, error.message, []);
+                    let mut diagnostic = Diagnostic::new("yaml", Severity::Error, error.message, []);
+                    diagnostic.help = suggest::for_text(&diagnostic.message, line_of(&source.text, error.span));
                     report.findings.push(Finding {
                         file: source.name.clone(),
                         document: error.document,
@@ -114,7 +115,7 @@ pub fn check_files(sources: &[Source], options: &Options) -> Report {
         report.findings.extend(found.into_iter().map(|d| place(&sources[checked.source].name, checked, d)));
     }
     if !options.alone {
-        let all: Vec<&Object> = objects.iter().map(|c| &c.object).collect();
+        let all: Vec<(usize, &Object)> = objects.iter().map(|c| (c.source, &c.object)).collect();
         for (index, diagnostic) in crossdoc::check(&all) {
             let checked = &objects[index];
             report.findings.push(place(&sources[checked.source].name, checked, diagnostic));
@@ -151,7 +152,7 @@ fn read<'a>(
         document: document.index,
         object: title.clone(),
         spans: vec![error.span],
-        diagnostic: of_decode(&error, object.as_ref()),
+        diagnostic: of_decode(&error, object.as_ref(), line_of(&source.text, error.span)),
     }));
     if let Some(mut object) = object {
         object.set_defaults(&options.config, true);
@@ -165,7 +166,8 @@ fn title(object: &Object) -> String {
     format!("{} {}", object.kind(), if name.is_empty() { generated() } else { name })
 }
 
-fn place(file: &str, checked: &Checked<'_>, diagnostic: Diagnostic) -> Finding {
+fn place(file: &str, checked: &Checked<'_>, mut diagnostic: Diagnostic) -> Finding {
+    suggest::help(&mut diagnostic, &checked.document.root);
     let mut spans: Vec<Span> = diagnostic.paths.iter().map(|path| locate(&checked.document.root, path)).collect();
     if spans.is_empty() {
         spans.push(locate(&checked.document.root, "spec"));
@@ -199,7 +201,11 @@ const MOVED: &[(&str, &str, &str)] = &[
     ("", "conditions", "when"),
 ];
 
-fn of_decode(error: &DecodeError, object: Option<&Object>) -> Diagnostic {
+fn line_of(text: &str, span: Span) -> &str {
+    text.lines().nth(span.line.saturating_sub(1)).unwrap_or_default()
+}
+
+fn of_decode(error: &DecodeError, object: Option<&Object>, line: &str) -> Diagnostic {
     let (code, severity) = match &error.problem {
         Problem::UnknownField { .. } => ("unknown-field", Severity::Error),
         Problem::DuplicateKey => ("duplicate-key", Severity::Warning),
@@ -208,6 +214,9 @@ fn of_decode(error: &DecodeError, object: Option<&Object>) -> Diagnostic {
         _ => ("wrong-type", Severity::Error),
     };
     let mut diagnostic = Diagnostic::new(code, severity, error.message.clone(), [error.path.clone()]);
+    if error.problem == Problem::BadValue {
+        diagnostic.help = suggest::for_text(&error.message, line);
+    }
     if let Problem::UnknownField { suggestion, .. } = &error.problem {
         let kind = object.map_or("", Object::kind);
         let is_step_resources = error.path.ends_with("].resources") && error.path.contains("teps[");

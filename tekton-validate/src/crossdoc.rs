@@ -14,36 +14,64 @@ use crate::text::quote;
 /// Objects that references can lead to, by name.
 #[derive(Debug, Default)]
 struct Index<'a> {
-    tasks: HashMap<&'a str, &'a TaskSpec>,
-    pipelines: HashMap<&'a str, &'a PipelineSpec>,
-    step_actions: HashMap<&'a str, &'a StepActionSpec>,
+    tasks: Named<'a, TaskSpec>,
+    pipelines: Named<'a, PipelineSpec>,
+    step_actions: Named<'a, StepActionSpec>,
+}
+
+/// Specs by name, each with the file that it is in.
+#[derive(Debug)]
+struct Named<'a, T>(HashMap<&'a str, Vec<(usize, &'a T)>>);
+
+impl<T> Default for Named<'_, T> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<'a, T> Named<'a, T> {
+    fn add(&mut self, file: usize, name: &'a str, spec: &'a T) {
+        self.0.entry(name).or_default().push((file, spec));
+    }
+
+    /// The one of the same file, else the only one; nobody can say which of several is meant.
+    fn get(&self, file: usize, name: &str) -> Option<&'a T> {
+        let all = self.0.get(name)?;
+        let mut near = all.iter().filter(|(of, _)| *of == file);
+        match (near.next(), near.next()) {
+            (Some((_, spec)), None) => Some(spec),
+            (None, _) if all.len() == 1 => Some(all[0].1),
+            _ => None,
+        }
+    }
 }
 
 /// What is found, with the position of the object that it is about.
-pub(crate) fn check(objects: &[&Object]) -> Vec<(usize, Diagnostic)> {
-    let converted: Vec<Option<Object>> = objects.iter().map(|o| beta::to_v1(o)).collect();
-    let objects: Vec<&Object> = objects.iter().zip(&converted).map(|(o, c)| c.as_ref().unwrap_or(o)).collect();
+pub(crate) fn check(given: &[(usize, &Object)]) -> Vec<(usize, Diagnostic)> {
+    let converted: Vec<Option<Object>> = given.iter().map(|(_, o)| beta::to_v1(o)).collect();
+    let objects: Vec<(usize, &Object)> =
+        given.iter().zip(&converted).map(|((file, o), c)| (*file, c.as_ref().unwrap_or(o))).collect();
     let mut index = Index::default();
-    for object in &objects {
+    for &(file, object) in &objects {
         match object {
             Object::Task(task) => {
-                index.tasks.insert(object.name(), &task.spec);
+                index.tasks.add(file, object.name(), &task.spec);
             }
             Object::Pipeline(pipeline) => {
-                index.pipelines.insert(object.name(), &pipeline.spec);
+                index.pipelines.add(file, object.name(), &pipeline.spec);
             }
             Object::StepAction(action) => {
-                index.step_actions.insert(object.name(), &action.spec);
+                index.step_actions.add(file, object.name(), &action.spec);
             }
             Object::V1Alpha1StepAction(action) => {
-                index.step_actions.insert(object.name(), &action.spec);
+                index.step_actions.add(file, object.name(), &action.spec);
             }
             _ => {}
         }
     }
     let mut found = Vec::new();
-    for (position, object) in objects.iter().enumerate() {
-        let mut checker = Checker { index: &index, found: Vec::new() };
+    for (position, &(file, object)) in objects.iter().enumerate() {
+        let mut checker = Checker { index: &index, file, found: Vec::new() };
         match object {
             Object::Task(task) => checker.task(task),
             Object::TaskRun(run) => checker.task_run(run),
@@ -57,16 +85,17 @@ pub(crate) fn check(objects: &[&Object]) -> Vec<(usize, Diagnostic)> {
 }
 
 /// The spec of a pipeline task, in place or among the given objects.
-fn spec_of<'t>(index: &'t Index<'t>, task: &'t PipelineTask) -> Option<&'t TaskSpec> {
+fn spec_of<'t>(index: &'t Index<'t>, file: usize, task: &'t PipelineTask) -> Option<&'t TaskSpec> {
     if let Some(embedded) = &task.task_spec {
         return Some(&embedded.task_spec).filter(|_| !embedded.is_custom_task());
     }
     let reference = task.task_ref.as_ref().filter(|r| r.resolver.is_empty() && r.api_version.is_empty())?;
-    index.tasks.get(reference.name.as_str()).copied()
+    index.tasks.get(file, &reference.name)
 }
 
 struct Checker<'a> {
     index: &'a Index<'a>,
+    file: usize,
     found: Vec<Diagnostic>,
 }
 
@@ -88,7 +117,7 @@ impl Checker<'_> {
     fn steps(&mut self, steps: &[Step], path: &str) {
         for (index, step) in steps.iter().enumerate() {
             let Some(reference) = step.r#ref.as_ref().filter(|r| r.resolver.is_empty()) else { continue };
-            if let Some(action) = self.index.step_actions.get(reference.name.as_str()) {
+            if let Some(action) = self.index.step_actions.get(self.file, &reference.name) {
                 let verdict = binding::step_action_parameters(&step.params, &action.params);
                 self.verdict("step-action-params", verdict, &format!("{path}.steps[{index}].params"));
             }
@@ -101,7 +130,7 @@ impl Checker<'_> {
             self.steps(&inline.steps, "spec.taskSpec");
             self.run_of_task(run, inline, false);
         } else if let Some(reference) = spec.task_ref.as_ref().filter(|r| r.resolver.is_empty())
-            && let Some(task) = self.index.tasks.get(reference.name.as_str()).copied()
+            && let Some(task) = self.index.tasks.get(self.file, &reference.name)
         {
             self.run_of_task(run, task, true);
         }
@@ -130,7 +159,7 @@ impl Checker<'_> {
                 inline
             }
             (None, Some(reference)) if reference.resolver.is_empty() => {
-                match self.index.pipelines.get(reference.name.as_str()) {
+                match self.index.pipelines.get(self.file, &reference.name) {
                     Some(pipeline) => pipeline,
                     None => return,
                 }
@@ -153,7 +182,7 @@ impl Checker<'_> {
         for (field, tasks) in [("tasks", &pipeline.tasks), ("finally", &pipeline.r#finally)] {
             for (index, task) in tasks.iter().enumerate() {
                 let path = format!("{path}.{field}[{index}]");
-                let spec = spec_of(index_of_objects, task);
+                let spec = spec_of(index_of_objects, self.file, task);
                 let is_custom = task.task_ref.as_ref().is_some_and(tekton_types::v1::TaskRef::is_custom_task)
                     || task.task_spec.as_ref().is_some_and(tekton_types::v1::EmbeddedTask::is_custom_task);
                 all_known &= spec.is_some() || is_custom;

@@ -35,8 +35,8 @@ mod names;
 mod object;
 mod pattern;
 mod presence;
-mod quantity;
 mod rules;
+mod suggest;
 mod text;
 mod vars;
 

@@ -131,3 +131,39 @@ fn text_that_is_no_yaml_is_an_error_with_a_place() {
     assert_eq!(render::json(&report)["errors"], 1);
     assert_eq!(render::sarif(&report)["runs"][0]["results"][0]["ruleId"], "yaml");
 }
+
+#[test]
+fn help_knows_the_document() {
+    let helps = |text: &str| -> Vec<String> {
+        check(text, false).0.findings.into_iter().filter_map(|f| f.diagnostic.help).collect()
+    };
+    assert_eq!(helps(&TASK.replace("$(params.nope)", "$(params.ulr)")), ["did you mean `url`?"]);
+    assert_eq!(helps(&TASK.replace("name: build", "name: no")), ["YAML reads no as a boolean: write \"no\""]);
+    let cluster_task = "\
+apiVersion: tekton.dev/v1
+kind: Pipeline
+metadata: {name: p}
+spec:
+  tasks:
+  - name: t
+    taskRef: {name: x, kind: ClusterTask}
+";
+    assert!(helps(cluster_task)[0].starts_with("ClusterTask was removed"));
+    assert!(helps("value: {{URL}}\n")[0].contains("placeholder"));
+}
+
+#[test]
+fn a_name_that_several_files_have_is_looked_up_in_the_same_file_only() {
+    let task = TASK.replace(", \"$(params.nope)\"", "");
+    let run = "\
+apiVersion: tekton.dev/v1
+kind: TaskRun
+metadata: {name: r}
+spec: {taskRef: {name: build}}
+";
+    let source = |name: &str, text: &str| Source { name: name.to_owned(), text: text.to_owned() };
+    let sources = [source("a.yaml", &task), source("b.yaml", &task), source("c.yaml", run)];
+    let found = |sources: &[Source]| check_files(sources, &Options::default()).findings.len();
+    assert_eq!(found(&sources), 0, "two tasks are called so");
+    assert_eq!(found(&sources[1..]), 2, "the only one wants a parameter and a workspace");
+}
