@@ -78,6 +78,8 @@ pub(crate) struct Checked<'a> {
     pub(crate) source: usize,
     pub(crate) document: Document<'a>,
     pub(crate) object: Object,
+    /// Paths of values that could not be read; rules about them would say nothing new.
+    unreadable: Vec<String>,
 }
 
 /// Checks files together.
@@ -109,6 +111,7 @@ pub fn check_files(sources: &[Source], options: &Options) -> Report {
             // The API server makes up the name before rules look at it.
             found.retain(|d| d.paths != ["metadata.name"]);
         }
+        found.retain(|d| !d.paths.iter().any(|path| checked.unreadable.contains(path)));
         if options.lint {
             found.extend(lint::lint(&checked.object));
         }
@@ -147,6 +150,7 @@ fn read<'a>(
     }
     report.checked += 1;
     let title = object.as_ref().map(title).unwrap_or_default();
+    let unreadable = errors.iter().filter(|e| e.problem == Problem::BadValue).map(|e| e.path.clone()).collect();
     report.findings.extend(errors.into_iter().map(|error| Finding {
         file: source.name.clone(),
         document: document.index,
@@ -156,7 +160,7 @@ fn read<'a>(
     }));
     if let Some(mut object) = object {
         object.set_defaults(&options.config, true);
-        objects.push(Checked { source: index, document, object });
+        objects.push(Checked { source: index, document, object, unreadable });
     }
 }
 
