@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tekton_dag::check;
+use tekton_dag::child::ResolvedTask;
 use tekton_dag::deadline::Deadlines;
 use tekton_dag::graph::Graph;
 use tekton_dag::results;
@@ -263,7 +264,7 @@ fn state(case: &Case) -> Result<Value, String> {
         "taskRunsResults": results::task_run_results(&tasks),
         "taskRunsArtifacts": results::task_run_artifacts(&tasks),
         "runsResults": results::custom_run_results(&tasks),
-        "isBeforeFirstTaskRun": !tasks.iter().any(tekton_dag::child::ResolvedTask::has_runs),
+        "isBeforeFirstTaskRun": !tasks.iter().any(ResolvedTask::has_runs),
     });
     if let Some(ours) = ours.as_object_mut() {
         ours.retain(|name, _| case.expect.get(name).is_some());
@@ -276,7 +277,7 @@ fn next_tasks(case: &Case) -> Result<Value, String> {
     let candidates: BTreeSet<String> = field(case, "candidates")?;
     let tasks = resolved(&recorded);
     let next: Vec<&str> =
-        tasks.iter().filter(|t| !t.has_runs() && candidates.contains(t.name())).map(|t| t.name()).collect();
+        tasks.iter().filter(|t| !t.has_runs() && candidates.contains(t.name())).map(ResolvedTask::name).collect();
     Ok(json!({ "tasks": next }))
 }
 

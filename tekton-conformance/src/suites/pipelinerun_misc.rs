@@ -212,7 +212,9 @@ fn behavior(case: &Case) -> Result<Behavior, String> {
 fn config(case: &Case) -> Result<Config, String> {
     let mut maps: BTreeMap<String, BTreeMap<String, String>> = field(case, "config")?;
     // Go's zero value of a flag is not what its config map could hold.
-    maps.values_mut().for_each(|map| map.retain(|_, value| !value.is_empty()));
+    for map in maps.values_mut() {
+        map.retain(|_, value| !value.is_empty());
+    }
     // Upstream's tests hand over flags that no config map could hold.
     let coschedule = maps.get_mut("feature-flags").and_then(|map| map.remove("coschedule"));
     let mut config =

@@ -10,7 +10,6 @@ mod cancel;
 mod children;
 mod labels;
 pub(crate) mod life;
-mod outcome;
 pub mod part;
 mod resolve;
 mod schedule;

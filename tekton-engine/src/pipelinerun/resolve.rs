@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use tekton_contract::names;
 use tekton_dag::child::{ChildKind, ResolvedTask};
 use tekton_dag::graph::quote;
+use tekton_dag::names::run_names;
 use tekton_dag::state::Lookup;
 use tekton_dag::{apply, matrix, results};
 use tekton_types::condition;
@@ -269,34 +269,8 @@ fn shown_name(name: &str, resolver: &str, params: &[Param]) -> String {
 
 /// The names that the children of a task have, or will have.
 fn child_names(run: &PipelineRun, kind: Kind, task: &str, count: usize) -> Vec<String> {
-    let known: Vec<String> = run
-        .status
-        .child_references
-        .iter()
-        .filter(|child| child.kind == kind.as_str() && child.pipeline_task_name == task)
-        .map(|child| child.name.clone())
-        .collect();
-    if !known.is_empty() {
-        return known;
-    }
     let parent = run.metadata.name.as_deref().unwrap_or_default();
-    let single = || names::child_name(parent, &format!("-{task}"));
-    if count == 1 {
-        return vec![single()];
-    }
-    (0..count)
-        .map(|index| {
-            let suffix = format!("-{index}");
-            let name = names::child_name(parent, &format!("-{task}{suffix}"));
-            if name.ends_with(&suffix) {
-                return name;
-            }
-            let mut name = single();
-            let longest = 63 - format!("-{count}").len();
-            name.truncate(longest);
-            name + &suffix
-        })
-        .collect()
+    run_names(&run.status.child_references, kind.as_str(), task, parent, count)
 }
 
 fn failed(pass: &Pass<'_>, run: &mut PipelineRun, bound: &Bound, unresolved: Unresolved) -> Stop {

@@ -6,15 +6,15 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use tekton_contract::var::Table;
 use tekton_dag::child::{ChildKind, ResolvedTask};
 use tekton_dag::deadline::Deadlines;
+use tekton_dag::pipeline_results::Sources;
 use tekton_dag::state::{PipelineState, States};
-use tekton_dag::{apply, check, matrix, results, tally};
+use tekton_dag::{apply, check, matrix, pipeline_results, results, tally};
 use tekton_types::reason::pipelinerun as reasons;
 use tekton_types::v1::{PipelineRun, PipelineTask, pipelinerun_spec_status};
 use tekton_validate::binding;
 
 use super::bind::{self, Bound, USER_ERROR};
 use super::children::Children;
-use super::outcome::{self, Made};
 use super::resolve::{self, Resolution};
 use super::start::{self, Starting};
 use super::{assistant, cancel, life};
@@ -100,7 +100,8 @@ fn conclude(
     } else {
         life::mark_over(&mut run.status, condition, now);
     }
-    adjust_start(run, &state.tasks);
+    let start = run.status.start_time.as_ref().map(|time| time.0);
+    run.status.start_time = tally::start_time(&state.tasks, start).map(Time);
     run.status.child_references = tally::child_references(state, states);
     run.status.skipped_tasks = tally::skipped_tasks(state, states);
     if !life::is_done(run) {
@@ -108,40 +109,21 @@ fn conclude(
     }
     let mut statuses = tally::task_status(state, states);
     statuses.extend(tally::finally_status(state, states));
-    let made = Made {
+    let sources = Sources {
         task_runs: &results::task_run_results(&state.tasks),
         custom_runs: &results::custom_run_results(&state.tasks),
-        statuses: &statuses,
+        task_status: &statuses,
     };
-    match outcome::results(&bound.spec.results, &made) {
-        Ok(results) => run.status.results = results,
-        Err(error) => {
-            let own = run.metadata.name.as_deref().unwrap_or_default();
-            let message = format!("Failed to get PipelineResult from TaskRun Results for PipelineRun {own}: {error}");
-            life::mark_failed(&mut run.status, reasons::COULDNT_GET_PIPELINE_RESULT, message, now);
-            return Err(Stop::transient(error));
-        }
+    let (computed, invalid) = pipeline_results::compute(&bound.spec.results, sources);
+    run.status.results = computed;
+    if !invalid.is_empty() {
+        let error = pipeline_results::invalid_message(&invalid);
+        let own = run.metadata.name.as_deref().unwrap_or_default();
+        let message = format!("Failed to get PipelineResult from TaskRun Results for PipelineRun {own}: {error}");
+        life::mark_failed(&mut run.status, reasons::COULDNT_GET_PIPELINE_RESULT, message, now);
+        return Err(Stop::transient(error));
     }
     Ok(())
-}
-
-/// The run started no later than its first child.
-fn adjust_start(run: &mut PipelineRun, tasks: &[ResolvedTask<'_>]) {
-    let created = tasks.iter().flat_map(|task| {
-        let task_runs = task.task_runs.iter().map(|run| &run.metadata);
-        let custom_runs = task.custom_runs.iter().map(|run| &run.metadata);
-        let pipeline_runs = task.pipeline_runs.iter().map(|run| &run.metadata);
-        task_runs.chain(custom_runs).chain(pipeline_runs).map(|meta| meta.creation_timestamp.as_ref().map(|t| t.0))
-    });
-    for created in created {
-        let Some(Time(start)) = run.status.start_time else { return };
-        match created {
-            // A child without a time counts as older than everything.
-            None => run.status.start_time = None,
-            Some(created) if created < start => run.status.start_time = Some(Time(created)),
-            Some(_) => {}
-        }
-    }
 }
 
 /// Params of each task against what its definition declares.
