@@ -147,6 +147,14 @@ impl Api {
             fields.remove("status");
         }
         kinds::default(target, &mut object);
+        // What admission adds belongs to nobody.
+        if let Some(managed) = managed {
+            object["metadata"]["managedFields"] = managed;
+        } else {
+            let api_version = target.api_version();
+            let writer = Writer { manager: request.manager(), api_version: &api_version, subresource: "" };
+            record_update(None, &mut object, &writer, target.shape(), resource.custom);
+        }
         kinds::admission(self, target, &mut object, None)?;
         let review = Review {
             group: &resource.group,
@@ -173,13 +181,6 @@ impl Api {
             let name = object["metadata"]["name"].as_str().unwrap_or_default();
             return Err(ApiError::invalid(&resource.group, &resource.kind, name, &causes));
         }
-        if let Some(managed) = managed {
-            object["metadata"]["managedFields"] = managed;
-            return Ok(object);
-        }
-        let api_version = target.api_version();
-        let writer = Writer { manager: request.manager(), api_version: &api_version, subresource: "" };
-        record_update(None, &mut object, &writer, target.shape(), resource.custom);
         Ok(object)
     }
 

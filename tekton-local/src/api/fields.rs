@@ -254,8 +254,10 @@ pub(crate) fn apply_configuration(
     if let Some(at) = previous {
         let mut gone = entries[at].set.clone();
         gone.subtract(&set);
+        gone.spare(&set);
         for other in entries.iter().filter(|entry| !entry.is_of(writer, "Apply")) {
             gone.subtract(&other.set);
+            gone.spare(&other.set);
         }
         apply::remove(&mut merged, &gone, shape);
     }

@@ -129,6 +129,12 @@ impl Api {
         keep_identity(&before, &mut new);
         confine(target, subresource, &before, &mut new);
         kinds::default(target, &mut new);
+        // What admission adds belongs to nobody.
+        if !change.applied {
+            let api_version = target.api_version();
+            let writer = Writer { manager: request.manager(), api_version: &api_version, subresource };
+            record_update(Some(&before), &mut new, &writer, target.shape(), resource.custom);
+        }
         kinds::admission(self, target, &mut new, Some(&before))?;
         let review = Review {
             group: &resource.group,
@@ -160,11 +166,6 @@ impl Api {
         causes.extend(kinds::validate(target, &new, Some(&before)));
         if !causes.is_empty() {
             return Err(ApiError::invalid(&resource.group, &resource.kind, name, &causes).into());
-        }
-        if !change.applied {
-            let api_version = target.api_version();
-            let writer = Writer { manager: request.manager(), api_version: &api_version, subresource };
-            record_update(Some(&before), &mut new, &writer, target.shape(), resource.custom);
         }
         if same(&before, &new) {
             return Ok(before);

@@ -98,6 +98,16 @@ impl Set {
         }
     }
 
+    /// Takes back every path of which something below is in `keep`.
+    pub fn spare(&mut self, keep: &Self) {
+        for (name, child) in &mut self.children {
+            if let Some(kept) = keep.children.get(name).filter(|kept| !kept.is_empty()) {
+                child.owned = false;
+                child.spare(kept);
+            }
+        }
+    }
+
     /// The paths that are in both.
     pub fn intersection(&self, other: &Self) -> Self {
         let mut both = Self { owned: self.owned && other.owned, children: BTreeMap::new() };
