@@ -13,6 +13,7 @@ pub mod names;
 mod negotiate;
 mod openapi;
 mod patch;
+mod protobuf;
 pub mod request;
 mod review;
 mod route;

@@ -120,6 +120,8 @@ impl Request {
                 serde_saphyr::from_str(text)
                     .map_err(|e| ApiError::bad_request(format!("error converting YAML to JSON: {e}")))
             }
+            "application/vnd.kubernetes.protobuf" => super::protobuf::decode(&self.body)
+                .ok_or_else(|| ApiError::bad_request("the protobuf body cannot be read; send application/json")),
             _ => Err(ApiError::unsupported_media_type(&[
                 "application/json",
                 "application/yaml",
