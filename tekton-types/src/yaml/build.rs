@@ -1,5 +1,6 @@
 //! From parser events to a tree: anchors, merge keys, duplicates, limits.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span as ParserSpan, StrInput};
@@ -16,6 +17,7 @@ pub(super) fn document<'a>(index: usize, chunk: &Chunk<'a>) -> Result<Document<'
     options.set_emit_comments(false);
     let mut builder = Builder {
         parser: Parser::new_from_str_with_options(chunk.text, options),
+        text: chunk.text,
         offset: chunk.offset,
         lines: chunk.lines,
         document: index,
@@ -31,6 +33,7 @@ pub(super) fn document<'a>(index: usize, chunk: &Chunk<'a>) -> Result<Document<'
 
 struct Builder<'a> {
     parser: Parser<'a, StrInput<'a>>,
+    text: &'a str,
     offset: usize,
     lines: usize,
     document: usize,
@@ -82,7 +85,8 @@ impl<'a> Builder<'a> {
                     None => Tag::Foreign,
                 });
                 let value = if core.is_none() && style != ScalarStyle::Plain {
-                    Value::String(text)
+                    let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+                    Value::String(if block && self.ends_without_break(span) { without_break(text) } else { text })
                 } else {
                     scalar::resolve(text, core).map_err(|message| self.error(&message, span))?
                 };
@@ -194,6 +198,11 @@ impl<'a> Builder<'a> {
         }
     }
 
+    /// Whether a block scalar is the end of the text and its last line has no line break.
+    fn ends_without_break(&self, span: Span) -> bool {
+        span.end - self.offset == self.text.len() && !self.text.trim_end_matches(' ').ends_with('\n')
+    }
+
     fn span(&self, span: ParserSpan) -> Span {
         Span {
             start: self.offset + span.start.byte_offset().unwrap_or_default(),
@@ -211,6 +220,19 @@ impl<'a> Builder<'a> {
 
     fn error(&self, message: &str, span: Span) -> Error {
         Error { message: message.to_owned(), span, document: self.document }
+    }
+}
+
+/// Go's reader does not add a line break that the text does not have.
+fn without_break(text: Cow<'_, str>) -> Cow<'_, str> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.strip_suffix('\n').unwrap_or(text)),
+        Cow::Owned(mut text) => {
+            if text.ends_with('\n') {
+                text.pop();
+            }
+            Cow::Owned(text)
+        }
     }
 }
 

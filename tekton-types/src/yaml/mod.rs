@@ -260,7 +260,8 @@ fn float_to_json(value: f64) -> serde_json::Value {
 /// The integer that a float is, when it is one within the reach of `i64`.
 #[expect(clippy::cast_possible_truncation, reason = "the range is checked, and the value has no fraction")]
 pub(crate) fn whole(value: f64) -> Option<i64> {
-    (value.fract() == 0.0 && value.abs() < 9.2e18).then_some(value as i64)
+    let negative_zero = value == 0.0 && value.is_sign_negative();
+    (value.fract() == 0.0 && value.abs() < 9.2e18 && !negative_zero).then_some(value as i64)
 }
 
 #[cfg(test)]

@@ -46,6 +46,19 @@ fn scalars_mean_what_yaml_1_1_says() {
 }
 
 #[test]
+fn a_block_at_the_end_has_no_line_break_that_the_text_lacks() {
+    for (text, expected) in [
+        ("a: |\n  x", "x"),
+        ("a: |\n  x\n", "x\n"),
+        ("a: |\n  x\n# c", "x\n"),
+        ("a: >\n  x\n  y", "x y"),
+        ("a: |+\n  x", "x"),
+    ] {
+        check(text, &json!({ "a": expected }));
+    }
+}
+
+#[test]
 fn keys_become_what_json_would_have() {
     check("{on: off, 1: a, 1.5: b}", &json!({"true": false, "1": "a", "1.5": "b"}));
 }
