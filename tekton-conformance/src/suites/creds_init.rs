@@ -24,7 +24,9 @@ pub(crate) fn check(case: &Case) -> Result<(), String> {
             let result = credentials::check_known_hosts(&secret, flags.require_git_ssh_secret_known_hosts);
             json!({"error": result.err().map(|error| error.to_string())})
         }
-        other => return Err(format!("unknown operation {other:?}")),
+        #[cfg(feature = "binaries")]
+        other if super::creds_files::OPERATIONS.contains(&other) => return super::creds_files::check(case),
+        other => return Err(format!("operation {other:?} is not known without feature `binaries`")),
     };
     diff::equal(&case.expect, &ours)
 }

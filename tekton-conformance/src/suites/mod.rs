@@ -5,6 +5,8 @@
 
 #[cfg(feature = "types")]
 mod convert;
+#[cfg(feature = "binaries")]
+mod creds_files;
 #[cfg(feature = "podgen")]
 mod creds_init;
 #[cfg(feature = "engine")]

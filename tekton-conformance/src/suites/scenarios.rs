@@ -5,7 +5,7 @@
 
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Command,
     sync::{Mutex, OnceLock},
 };
@@ -13,7 +13,7 @@ use std::{
 use crate::{Case, cases_dir};
 
 /// What the runner said of each scenario, by its source; nothing means that it passed.
-type Verdicts = BTreeMap<String, Option<String>>;
+pub(super) type Verdicts = BTreeMap<String, Option<String>>;
 
 pub(super) fn check(case: &Case) -> Result<(), String> {
     static RUNS: Mutex<BTreeMap<String, Result<Verdicts, String>>> = Mutex::new(BTreeMap::new());
@@ -27,18 +27,33 @@ pub(super) fn check(case: &Case) -> Result<(), String> {
 }
 
 fn run(suite: &str) -> Result<Verdicts, String> {
+    let cases = cases_dir().ok_or("there is no folder of recorded cases")?;
+    run_file(suite.strip_suffix("-scenarios").unwrap_or(suite), &cases.join(format!("{suite}.jsonl")))
+}
+
+/// Runs scenarios of the entrypoint that are not in a file of their own.
+pub(super) fn run_lines(name: &str, lines: &str) -> Result<Verdicts, String> {
+    let path = std::env::temp_dir().join(format!("tekton-scenarios-{}-{name}.jsonl", std::process::id()));
+    let failed = |error: std::io::Error| format!("failed to write down the scenarios: {error}");
+    std::fs::write(&path, lines).map_err(failed)?;
+    let verdicts = run_file("entrypoint", &path);
+    std::fs::remove_file(&path).map_err(failed)?;
+    verdicts
+}
+
+fn run_file(name: &str, scenarios: &Path) -> Result<Verdicts, String> {
     let failed = |what: &str, error: &dyn std::fmt::Display| format!("failed to {what}: {error}");
     let cases = cases_dir().ok_or("there is no folder of recorded cases")?;
-    let name = suite.strip_suffix("-scenarios").unwrap_or(suite);
     // The binary acts by the name that it is called by, so it gets one in a directory of its own.
-    let scratch = std::env::temp_dir().join(format!("tekton-scenarios-{}-{name}", std::process::id()));
+    let of = scenarios.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let scratch = std::env::temp_dir().join(format!("tekton-scenarios-{}-{of}", std::process::id()));
     std::fs::create_dir_all(&scratch).map_err(|error| failed("make a scratch directory", &error))?;
     let binary = scratch.join(name);
     std::fs::copy(entrypoint()?, &binary).map_err(|error| failed("copy the entrypoint", &error))?;
     let outcome = Command::new("python3")
         .arg(cases.join("entrypoint_runner.py"))
         .arg(&binary)
-        .arg(cases.join(format!("{suite}.jsonl")))
+        .arg(scenarios)
         .output()
         .map_err(|error| failed("start python3 for the runner of scenarios", &error))?;
     // What is left of the scratch directory is the system's to clean up.

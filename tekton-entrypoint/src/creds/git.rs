@@ -88,7 +88,45 @@ fn with_user(url: &str, username: &str, password: &str) -> String {
     let host = authority.unwrap_or_default();
     let host = host.rsplit('@').next().unwrap_or(host);
     let slash = if !host.is_empty() && !rest.is_empty() && !rest.starts_with(['/', '?', '#']) { "/" } else { "" };
-    format!("{}//{}:{}@{host}{slash}{rest}", scheme.to_ascii_lowercase(), escape(username), escape(password))
+    let (path, behind) = rest.split_at(rest.find(['?', '#']).unwrap_or(rest.len()));
+    let (user, password, path) = (escape(username), escape(password), escape_path(path));
+    format!("{}//{user}:{password}@{host}{slash}{path}{behind}", scheme.to_ascii_lowercase())
+}
+
+/// Percent-encodes a path as Go prints it: as it is when every byte may stand there, else all of it anew.
+fn escape_path(path: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~$&+,/:;=@".contains(&byte);
+    if path.bytes().all(|byte| plain(byte) || b"!'()*[]%".contains(&byte)) {
+        return path.to_owned();
+    }
+    let mut out = String::with_capacity(path.len() + 8);
+    for byte in unescape(path) {
+        if plain(byte) {
+            out.push(char::from(byte));
+        } else {
+            write!(out, "%{byte:02X}").expect("writing to a String can not fail");
+        }
+    }
+    out
+}
+
+fn unescape(path: &str) -> Vec<u8> {
+    let mut bytes = path.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    while let Some((first, rest)) = bytes.split_first() {
+        let digits = rest.get(..2).filter(|_| *first == b'%').and_then(|digits| std::str::from_utf8(digits).ok());
+        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => {
+                out.push(byte);
+                bytes = &rest[2..];
+            }
+            None => {
+                out.push(*first);
+                bytes = rest;
+            }
+        }
+    }
+    out
 }
 
 /// Percent-encodes what may not stand in the user part of a url.
@@ -114,6 +152,8 @@ mod tests {
             ("https://github.com", "https://u:p%40@github.com"),
             ("https://old@github.com/a/b", "https://u:p%40@github.com/a/b"),
             ("github.com", "//u:p%40@github.com"),
+            ("https://github.com/a b%20c", "https://u:p%40@github.com/a%20b%20c"),
+            ("https://github.com/a%20b?x y", "https://u:p%40@github.com/a%20b?x y"),
         ] {
             assert_eq!(with_user(url, "u", "p@"), expected);
         }

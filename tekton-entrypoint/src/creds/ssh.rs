@@ -40,16 +40,14 @@ impl Ssh {
         fs::make_all(&directory, 0o777).map_err(|error| error.to_string())?;
         let mut sorted: Vec<_> = self.0.iter().map(|(url, keys)| (Address::parse(url), keys)).collect();
         // Keys for a whole host are what is fallen back to.
-        sorted.sort_by_key(|(address, _)| !address.path.is_empty());
+        sorted.sort_by_key(|(address, _)| address.path.is_some());
 
         let mut config = String::new();
         let mut known_hosts: Vec<&[u8]> = Vec::new();
         let mut rewrites = String::new();
         for (address, keys) in sorted {
             let Address { host, port, path } = address;
-            let alias = if path.is_empty() {
-                host.to_owned()
-            } else {
+            let alias = if let Some(path) = path {
                 let alias = format!("{host}--{}", path.replace('/', "--"));
                 let port = if port == DEFAULT_PORT { String::new() } else { format!(":{port}") };
                 write!(
@@ -59,6 +57,8 @@ impl Ssh {
                 )
                 .expect("writing to a String can not fail");
                 alias
+            } else {
+                host.to_owned()
             };
             write!(config, "Host {alias}\n    HostName {host}\n    Port {port}\n")
                 .expect("writing to a String can not fail");
@@ -89,16 +89,16 @@ impl Ssh {
     }
 }
 
-/// The parts of `host[:port][/path]`; the path without its first slash.
+/// The parts of `host[:port][/path]`; the path without its first slash, which makes it one even with nothing behind.
 struct Address<'a> {
     host: &'a str,
     port: &'a str,
-    path: &'a str,
+    path: Option<&'a str>,
 }
 
 impl<'a> Address<'a> {
     fn parse(url: &'a str) -> Self {
-        let (address, path) = url.split_once('/').unwrap_or((url, ""));
+        let (address, path) = url.split_once('/').map_or((url, None), |(address, path)| (address, Some(path)));
         let (host, port) = match address.rsplit_once(':') {
             Some((host, port)) if host.starts_with('[') && host.ends_with(']') => (&host[1..host.len() - 1], port),
             Some((host, port)) if !host.contains([':', '[', ']']) => (host, port),
