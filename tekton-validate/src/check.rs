@@ -8,6 +8,7 @@ use tekton_types::yaml::{self, Document, Span};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::locate::locate;
 use crate::object::{Operation, validate_with_source};
+use crate::presence::without_a_value;
 use crate::{crossdoc, lint, suggest};
 
 /// A file to check.
@@ -111,6 +112,10 @@ pub fn check_files(sources: &[Source], options: &Options) -> Report {
             // The API server makes up the name before rules look at it.
             found.retain(|d| d.paths != ["metadata.name"]);
         }
+        found.extend(without_a_value(&json).into_iter().map(|path| {
+            Diagnostic::new("no-value", Severity::Error, "there is no value", [path])
+                .with_help("write `value: \"\"` for an empty one")
+        }));
         found.retain(|d| !d.paths.iter().any(|path| checked.unreadable.contains(path)));
         if options.lint {
             found.extend(lint::lint(&checked.object));

@@ -44,3 +44,4 @@ pub use check::{Finding, Options, Report, Source, check_files};
 pub use diagnostic::{Diagnostic, Severity, field_error};
 pub use gates::Version;
 pub use object::{Operation, validate, validate_with_source};
+pub use presence::without_a_value;

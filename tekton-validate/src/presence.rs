@@ -135,3 +135,58 @@ impl Seen {
         }
     }
 }
+
+/// Paths of given parameters and of pipeline results that have no `value` at all.
+///
+/// Admission refuses them before any rule: a value of no type cannot be written back.
+pub fn without_a_value(source: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    let declares = matches!(source["kind"].as_str(), Some("Task" | "Pipeline" | "StepAction"));
+    let has_results = source["kind"] == "Pipeline";
+    if !matches!(source["kind"].as_str(), Some("VerificationPolicy" | "ResolutionRequest")) {
+        look(&source["spec"], "spec", declares, has_results, &mut found);
+    }
+    found
+}
+
+fn look(value: &Value, path: &str, declares: bool, has_results: bool, found: &mut Vec<String>) {
+    let Some(map) = value.as_object() else { return };
+    for (key, value) in map {
+        let path = format!("{path}.{key}");
+        let checked = (key == "params" && !declares) || (key == "results" && has_results);
+        if checked {
+            let items = value.as_array().into_iter().flatten().enumerate();
+            let bare = items.filter(|(_, item)| item.is_object() && item.get("value").is_none());
+            found.extend(bare.map(|(index, _)| format!("{path}[{index}]")));
+        }
+        match key.as_str() {
+            "taskSpec" => look(value, &path, true, false, found),
+            "pipelineSpec" => look(value, &path, true, true, found),
+            "matrix" | "taskRef" | "pipelineRef" | "ref" => look(value, &path, false, false, found),
+            "tasks" | "finally" | "include" | "steps" => {
+                for (index, item) in value.as_array().into_iter().flatten().enumerate() {
+                    look(item, &format!("{path}[{index}]"), false, false, found);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_missed_where_they_are_given_not_where_they_are_declared() {
+        let source = serde_json::json!({"kind": "PipelineRun", "spec": {
+            "params": [{"name": "a"}, {"name": "b", "value": ""}],
+            "pipelineSpec": {
+                "params": [{"name": "declared"}],
+                "results": [{"name": "r"}],
+                "tasks": [{"params": [{"name": "c"}], "taskSpec": {"params": [{"name": "declared"}]}}]}}});
+        let mut found = without_a_value(&source);
+        found.sort();
+        assert_eq!(found, ["spec.params[0]", "spec.pipelineSpec.results[0]", "spec.pipelineSpec.tasks[0].params[0]"]);
+    }
+}
