@@ -5,6 +5,7 @@
 //! the 99th percentile per document; then microseconds a task for generated pipelines.
 
 #![expect(clippy::print_stdout, reason = "the figures are what this program is for")]
+#![expect(clippy::cast_precision_loss, reason = "figures are printed with three digits")]
 
 use std::fmt::Write as _;
 use std::fs;
