@@ -75,6 +75,8 @@ pub struct World {
     pub any_image: Option<ImageMetadata>,
     /// Calls that fail.
     pub failing: Vec<Failing>,
+    /// The controller dies after so many effects of a pass: what it has not written by then is lost.
+    pub dies_after: Option<usize>,
     /// Created objects get a time and a uid.
     pub fills_in: bool,
     /// Created Pods are pending.
@@ -104,6 +106,10 @@ impl World {
     }
 
     /// One pass over one run where `decide` decides, which may be a part of a pass only.
+    ///
+    /// # Panics
+    ///
+    /// Two decisions on the same facts differ.
     pub fn pass_with<R: Run>(
         &mut self,
         namespace: &str,
@@ -112,12 +118,15 @@ impl World {
     ) -> Option<Done> {
         let run = Arc::clone(self.get::<R>(namespace, name)?);
         let mut done = Done::default();
+        let mut effects = self.dies_after.unwrap_or(usize::MAX);
         let mut facts = Facts::new();
         let config = self.config.clone();
         let cluster = self.cluster.clone();
         let env = Env { now: self.now, config: &config, cluster: &cluster };
         for _ in 0..MAX_ROUNDS {
             let decision = decide(&Snapshot { run: &run, facts: &facts }, &env);
+            let again = decide(&Snapshot { run: &run, facts: &facts }, &env);
+            assert!(decision == again, "two decisions on the same facts differ");
             if decision.is_settled() {
                 self.settle(&run, decision, &mut done);
                 return Some(done);
@@ -130,6 +139,10 @@ impl World {
                 facts.set(need.clone(), self.answer(need));
             }
             for effect in &decision.effects {
+                if effects == 0 {
+                    return Some(done);
+                }
+                effects -= 1;
                 let outcome = self.apply(effect, &mut done);
                 let refused = matches!(outcome, Outcome::Refused(_));
                 facts.set_outcome(effect.key(), outcome);

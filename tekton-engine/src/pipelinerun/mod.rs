@@ -124,11 +124,17 @@ fn joined(first: Result<(), Stop>, second: Result<(), Stop>) -> Result<(), Stop>
 /// The pass over a run that is not done.
 fn live(pass: &mut Pass<'_>, run: &mut PipelineRun) -> Result<(), Stop> {
     labels::name_pipeline(run)?;
+    let children = Children::list(pass, run)?;
+    let listed = run.status.child_references.clone();
+    let recovered = children.recover(run);
     if run.spec.status == pipelinerun_spec_status::CANCELLED {
+        // Upstream cancels what the status lists; a child that was created just before a crash would live on.
+        if run.status.child_references.len() == listed.len() {
+            run.status.child_references = listed;
+        }
         return cancel::cancel(pass, run);
     }
-    let children = Children::list(pass, run)?;
-    children.recover(run)?;
+    recovered?;
     run.set_defaults(pass.env.config);
     if life::is_pending(run) {
         let message = format!(
