@@ -5,6 +5,7 @@ use tekton_types::config::Config;
 use tekton_types::decode::{DecodeError, Problem};
 use tekton_types::yaml::{self, Document, Span};
 
+use crate::config_map::validate_config_map;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::locate::locate;
 use crate::object::{Operation, validate_with_source};
@@ -147,10 +148,15 @@ fn read<'a>(
     report: &mut Report,
 ) {
     let (object, errors) = Object::observe(&document);
-    if matches!(object, Some(Object::Other(_))) {
-        if !object.as_ref().is_some_and(Object::is_empty) {
-            report.skipped += 1;
-        }
+    if let Some(Object::Other(other)) = &object {
+        report.skipped += usize::from(!other.is_null());
+        report.findings.extend(validate_config_map(other).into_iter().map(|diagnostic| Finding {
+            file: source.name.clone(),
+            document: document.index,
+            object: object.as_ref().map(title).unwrap_or_default(),
+            spans: vec![locate(&document.root, "data")],
+            diagnostic,
+        }));
         return;
     }
     report.checked += 1;

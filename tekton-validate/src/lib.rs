@@ -12,11 +12,25 @@
 //! assert_eq!(field_error(&found), "missing field(s): spec.steps");
 //! ```
 //!
-//! [`validate`] gives the verdict of admission on one object and [`field_error`] prints it as upstream's webhook
-//! does, byte for byte. [`binding`] has the checks of a run against what it runs. [`part`] gives access to the
-//! parts of objects that upstream validates alone.
+//! The three entry points:
 //!
-//! Nothing here decodes, defaults or fetches: hand in objects that went through `tekton_types`.
+//! - [`validate`] gives the verdict of admission on one object, and [`field_error`] prints it as upstream's webhook
+//!   does, byte for byte. [`part`] gives access to the parts of objects that upstream validates alone.
+//! - [`check_files`] reads whole files: parse, decode, default, validate, documents checked together, lint. Every
+//!   finding has its place in the text; [`render`] shows them to people, editors and code hosts.
+//! - [`binding`] has the checks of a run against what it runs, which the engine makes when a run starts.
+//!
+//! ```
+//! use tekton_validate::{Options, Source, check_files, render};
+//!
+//! let text = "apiVersion: tekton.dev/v1\nkind: Task\nmetadata: {name: build}\nspec:\n  step: []\n".to_owned();
+//! let sources = [Source { name: "build.yaml".to_owned(), text }];
+//! let report = check_files(&sources, &Options::default());
+//! let shown = render::text(&report, &sources);
+//! assert!(shown.contains("build.yaml:5:3") && shown.contains("did you mean steps?"));
+//! ```
+//!
+//! The crate fetches nothing: references that lead out of the given files are left to the run.
 
 pub mod binding;
 pub mod part;
@@ -27,6 +41,7 @@ pub mod locate;
 pub mod render;
 
 mod beta;
+mod config_map;
 mod crossdoc;
 mod diagnostic;
 mod errors;
@@ -41,6 +56,7 @@ mod text;
 mod vars;
 
 pub use check::{Finding, Options, Report, Source, check_files};
+pub use config_map::validate_config_map;
 pub use diagnostic::{Diagnostic, Severity, field_error};
 pub use gates::Version;
 pub use object::{Operation, validate, validate_with_source};
