@@ -3,13 +3,108 @@
 use ::cel::Program;
 use ::cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedExpr, LiteralValue};
 
+/// How deep brackets may stand in each other, as in cel-go.
+const MAX_NESTING: usize = 250;
+/// How many operators, calls and selections one text may have.
+const MAX_OPERATORS: usize = 1000;
+/// Stack that the parser may need, in bytes: for any text, for each level of brackets, for each operator.
+const STACK: [usize; 3] = [1 << 20, 192 << 10, 64 << 10];
+
 /// Checks that a text is CEL over constants.
 ///
 /// Errors: what is wrong, in the manner of the CEL compiler.
 pub fn check(source: &str) -> Result<(), String> {
-    let program = Program::compile(source).map_err(|problem| format!("ERROR: <input>:1:1: Syntax error: {problem}"))?;
-    let mut scope = Vec::new();
-    type_of(program.expression(), &mut scope).map(|_| ()).map_err(|problem| format!("ERROR: <input>:1:1: {problem}"))
+    with_program(source, |_| Ok(()))
+}
+
+/// Checks a text and does something with what it compiles to, on a stack that is large enough for it.
+pub(crate) fn with_program<T>(source: &str, then: impl FnOnce(&Program) -> Result<T, String>) -> Result<T, String> {
+    let Shape { nesting, operators } = Shape::of(source)?;
+    if nesting > MAX_NESTING || operators > MAX_OPERATORS {
+        return Err(format!("ERROR: <input>:-1:0: expression recursion limit exceeded: {MAX_NESTING}"));
+    }
+    let [base, level, operator] = STACK;
+    let needed = base + nesting * level + operators * operator;
+    // The parser recurses without a limit of its own, and a text from a user must not end the process.
+    stacker::maybe_grow(needed, needed + base, || {
+        let program =
+            Program::compile(source).map_err(|problem| format!("ERROR: <input>:1:1: Syntax error: {problem}"))?;
+        type_of(program.expression(), &mut Vec::new()).map_err(|problem| format!("ERROR: <input>:1:1: {problem}"))?;
+        then(&program)
+    })
+}
+
+/// What decides how deep the parser goes.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Shape {
+    nesting: usize,
+    operators: usize,
+}
+
+impl Shape {
+    /// Reads brackets and operators outside of strings and comments.
+    ///
+    /// Errors: a string does not end, or has a prefix that no string has.
+    fn of(source: &str) -> Result<Self, String> {
+        let mut shape = Self::default();
+        let mut depth = 0_usize;
+        let mut word = 0;
+        let mut at = 0;
+        let bytes = source.as_bytes();
+        while at < bytes.len() {
+            let byte = bytes[at];
+            if matches!(byte, b'\'' | b'"') {
+                at = end_of_string(source, word, at)?;
+                word = at;
+                continue;
+            }
+            if bytes[at..].starts_with(b"//") {
+                at += source[at..].find('\n').unwrap_or(source.len() - at);
+                word = at;
+                continue;
+            }
+            at += 1;
+            if !byte.is_ascii_alphanumeric() && byte != b'_' {
+                word = at;
+            }
+            match byte {
+                b'(' | b'[' | b'{' => {
+                    depth += 1;
+                    shape.nesting = shape.nesting.max(depth);
+                    shape.operators += 1;
+                }
+                b')' | b']' | b'}' => depth = depth.saturating_sub(1),
+                b'+' | b'-' | b'*' | b'/' | b'%' | b'.' | b'=' | b'<' | b'>' | b'?' | b',' => shape.operators += 1,
+                _ => {}
+            }
+        }
+        Ok(shape)
+    }
+}
+
+/// Where the string ends that starts at `quote`, with a prefix from `word` on.
+fn end_of_string(source: &str, word: usize, quote: usize) -> Result<usize, String> {
+    let raw = match source[word..quote].to_ascii_lowercase().as_str() {
+        "" | "b" | "in" => false,
+        "r" | "br" => true,
+        _ => return Err("ERROR: <input>:1:1: Syntax error: unexpected string".to_owned()),
+    };
+    let unended = || Err("ERROR: <input>:1:1: Syntax error: token recognition error: string without end".to_owned());
+    let bytes = source.as_bytes();
+    let triple = [bytes[quote]; 3];
+    let end: &[u8] = if bytes[quote..].starts_with(&triple) { &triple } else { &triple[..1] };
+    let mut at = quote + end.len();
+    while at < bytes.len() {
+        if bytes[at..].starts_with(end) {
+            return Ok(at + end.len());
+        }
+        match bytes[at] {
+            b'\n' | b'\r' if end.len() == 1 => return unended(),
+            b'\\' if !raw => at += 2,
+            _ => at += 1,
+        }
+    }
+    unended()
 }
 
 /// Types as far as literals and operators tell them.
@@ -225,6 +320,39 @@ mod tests {
         ] {
             assert_eq!(check(source), Ok(()), "{source}");
         }
+    }
+
+    #[test]
+    fn no_text_is_deep_enough_to_end_the_process() {
+        for n in [20, 200, 10_000] {
+            let around = |open: &str, close: &str| open.repeat(n) + "true" + &close.repeat(n);
+            for source in [
+                around("(", ")"),
+                around("[", "]"),
+                around("!(", ")"),
+                around("", " == true"),
+                around("-", ""),
+                "{'a': 1}".to_owned() + &".a".repeat(n),
+                "[1]".to_owned() + &"[0]".repeat(n),
+                "1 + ".repeat(n) + "1 == 2",
+                "r'\\' == ".to_owned() + &"(".repeat(n),
+            ] {
+                let _ = crate::when::evaluate_cel(&[tekton_types::v1::WhenExpression {
+                    cel: source,
+                    ..tekton_types::v1::WhenExpression::default()
+                }]);
+            }
+        }
+    }
+
+    #[test]
+    fn brackets_in_strings_and_comments_do_not_nest() {
+        let shape = |source| super::Shape::of(source).map(|shape| shape.nesting);
+        assert_eq!(shape("'(((' == \"[[\" // {{{"), Ok(0));
+        assert_eq!(shape("r'\\' == ((("), Ok(3));
+        assert_eq!(shape("'\\'((' == '('"), Ok(0));
+        assert_eq!(shape("'''a'(\n'''"), Ok(0));
+        assert!(shape("x'('").is_err() && shape("'\n(").is_err());
     }
 
     #[test]

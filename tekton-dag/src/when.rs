@@ -27,13 +27,11 @@ pub fn evaluate_cel(when: &[WhenExpression]) -> Result<BTreeMap<String, bool>, S
 
 #[cfg(feature = "cel")]
 fn truth(text: &str) -> Result<bool, String> {
-    crate::cel::check(text)?;
-    let program = ::cel::Program::compile(text).map_err(|e| format!("ERROR: <input>:1:1: Syntax error: {e}"))?;
-    match program.execute(&::cel::Context::default()) {
+    crate::cel::with_program(text, |program| match program.execute(&::cel::Context::default()) {
         Ok(::cel::Value::Bool(truth)) => Ok(truth),
         Ok(_) => Err(format!("The CEL expression {text} is not evaluated to a boolean")),
         Err(error) => Err(error.to_string()),
-    }
+    })
 }
 
 #[cfg(not(feature = "cel"))]
