@@ -59,9 +59,8 @@ fn resolve(given: &[Param], declared: &[ParamSpec]) -> Result<Vec<Param>, StepAc
     for spec in declared {
         let value = given.iter().rfind(|param| param.name == spec.name).map(|param| &param.value);
         match (value, &spec.default) {
-            (Some(value), _) => resolved.push(Param { name: spec.name.clone(), value: value.clone() }),
             (None, Some(ParamValue::String(text))) if text.contains("$(params.") => waiting.push((spec, text)),
-            (None, Some(value)) => resolved.push(Param { name: spec.name.clone(), value: value.clone() }),
+            (Some(value), _) | (None, Some(value)) => resolved.push(Param { name: spec.name.clone(), value: value.clone() }),
             (None, None) => {}
         }
     }
