@@ -15,6 +15,7 @@
 //! an agent.
 
 mod artifacts;
+mod calendar;
 mod cel;
 mod creds;
 mod fs;

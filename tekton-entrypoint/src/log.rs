@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use tekton_contract::var::extract::go_quote;
 
-use crate::sys;
+use crate::calendar;
 
 /// Prints text as it is.
 pub(crate) fn raw(text: &str) {
@@ -14,7 +14,7 @@ pub(crate) fn raw(text: &str) {
 
 /// Prints a line with the local time in front.
 pub(crate) fn line(text: &str) {
-    let time = sys::local_time();
+    let time = calendar::local_time();
     let mut out = format!(
         "{:04}/{:02}/{:02} {:02}:{:02}:{:02} {text}",
         time.year, time.month, time.day, time.hour, time.minute, time.second

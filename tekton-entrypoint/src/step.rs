@@ -12,6 +12,7 @@ use tekton_contract::{
 };
 
 use crate::{
+    calendar,
     creds::{self, Credentials},
     fs::{self, PathError},
     log,
@@ -477,7 +478,7 @@ fn internal(key: &str, value: &str) -> RunResult {
 }
 
 fn started_at() -> RunResult {
-    let time = sys::local_time();
+    let time = calendar::local_time();
     let offset = time.offset / 60;
     let zone = if offset == 0 {
         "Z".to_owned()

@@ -1,4 +1,4 @@
-//! What the standard library has no safe form of: signals, inotify, local time, namespaces. All `unsafe` is here.
+//! What the standard library has no safe form of: signals, inotify, namespaces. All `unsafe` is here.
 #![expect(unsafe_code, reason = "system calls without a safe wrapper in the standard library")]
 
 use std::{
@@ -6,42 +6,8 @@ use std::{
     io, mem,
     os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd},
     ptr,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
-
-/// A moment on the clock of the local time zone.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct LocalTime {
-    pub(crate) year: i32,
-    pub(crate) month: i32,
-    pub(crate) day: i32,
-    pub(crate) hour: i32,
-    pub(crate) minute: i32,
-    pub(crate) second: i32,
-    pub(crate) millisecond: u32,
-    /// Seconds east of UTC.
-    pub(crate) offset: i64,
-}
-
-/// Now, in the time zone of `TZ` or the machine.
-pub(crate) fn local_time() -> LocalTime {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let seconds = libc::time_t::try_from(now.as_secs()).unwrap_or_default();
-    // SAFETY: a `tm` is plain numbers and a pointer that may be null.
-    let mut time: libc::tm = unsafe { mem::zeroed() };
-    // SAFETY: both pointers are valid for the call; this program changes no environment beside other threads.
-    unsafe { libc::localtime_r(&raw const seconds, &raw mut time) };
-    LocalTime {
-        year: time.tm_year + 1900,
-        month: time.tm_mon + 1,
-        day: time.tm_mday,
-        hour: time.tm_hour,
-        minute: time.tm_min,
-        second: time.tm_sec,
-        millisecond: now.subsec_millis(),
-        offset: time.tm_gmtoff,
-    }
-}
 
 /// Sets a variable of this process, which its commands inherit.
 pub(crate) fn set_env(name: &OsStr, value: &str) {
