@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt::{self, Write as _};
 
-use serde::de::value::{BorrowedStrDeserializer, StrDeserializer};
-use serde::de::{self, DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
+use serde::de::value::StrDeserializer;
+use serde::de::{self, Deserializer, Visitor};
 
+use super::access::{Entries, Items, Variant};
 use super::{DecodeError, Problem, suggest};
 use crate::quantity::Quantity;
 use crate::yaml::{Entry, Node, Span, Value, whole};
@@ -64,7 +65,7 @@ impl de::Error for Error {
 
 /// The way from the root to a node, as a list in the stack frames.
 #[derive(Clone, Copy)]
-enum Path<'p> {
+pub(super) enum Path<'p> {
     Root,
     Key(&'p Path<'p>, &'p str),
     Index(&'p Path<'p>, usize),
@@ -98,9 +99,9 @@ impl Path<'_> {
 /// Reads one node.
 #[derive(Clone, Copy)]
 pub(super) struct Reader<'p, 'n> {
-    node: &'n Node<'n>,
-    sink: &'p Sink,
-    path: &'p Path<'p>,
+    pub(super) node: &'n Node<'n>,
+    pub(super) sink: &'p Sink,
+    pub(super) path: &'p Path<'p>,
 }
 
 impl<'p, 'n> Reader<'p, 'n> {
@@ -123,12 +124,12 @@ impl<'p, 'n> Reader<'p, 'n> {
     }
 
     /// Gives an error from below its place, unless it has one.
-    fn locate(&self, mut error: Error) -> Error {
+    pub(super) fn locate(&self, mut error: Error) -> Error {
         error.place.get_or_insert_with(|| (self.path.to_text(), self.node.span));
         error
     }
 
-    fn unknown(&self, entry: &Entry<'_>, known: &'static [&'static str]) {
+    pub(super) fn unknown(&self, entry: &Entry<'_>, known: &'static [&'static str]) {
         let path = Path::Key(self.path, &entry.key).to_text();
         let suggestion = suggest::nearest(&entry.key, known);
         self.sink.push(DecodeError {
@@ -143,7 +144,7 @@ impl<'p, 'n> Reader<'p, 'n> {
     }
 
     /// The field that an entry is.
-    fn field(&self, entry: &Entry<'_>, fields: &'static [&'static str]) -> Option<&'static str> {
+    pub(super) fn field(&self, entry: &Entry<'_>, fields: &'static [&'static str]) -> Option<&'static str> {
         let exact = fields.iter().find(|field| **field == entry.key);
         if exact.is_some() || !self.sink.folds_case {
             return exact.copied();
@@ -181,7 +182,7 @@ impl<'p, 'n> Reader<'p, 'n> {
         .map_err(|error| self.locate(error))
     }
 
-    fn list<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Error> {
+    pub(super) fn list<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Error> {
         let items: &[Node<'n>] = match &self.node.value {
             Value::Seq(items) => items,
             Value::Null => &[],
@@ -228,6 +229,15 @@ impl<'p, 'n> Reader<'p, 'n> {
         visitor.visit_newtype_struct(StrDeserializer::<Error>::new(&text))
     }
 }
+
+/// Fields of Kubernetes types that Go has without a pointer: it drops their zero value, the types here would keep it.
+const ZERO_IS_ABSENT: &[(&str, &[&str])] = &[
+    ("ContainerPort", &["hostIP", "hostPort", "name", "protocol"]),
+    ("EnvVar", &["value"]),
+    ("PersistentVolumeClaimVolumeSource", &["readOnly"]),
+    ("Probe", &["failureThreshold", "initialDelaySeconds", "periodSeconds", "successThreshold", "timeoutSeconds"]),
+    ("VolumeMount", &["readOnly", "subPath", "subPathExpr"]),
+];
 
 /// What Kubernetes says about a text that is no quantity.
 const BAD_QUANTITY: &str =
@@ -361,18 +371,21 @@ impl<'n> Deserializer<'n> for Reader<'_, 'n> {
 
     fn deserialize_map<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Error> {
         let left = self.entries("a map").iter();
-        visitor.visit_map(Entries { left, fields: None, value: None, reader: self }).map_err(|error| self.locate(error))
+        visitor
+            .visit_map(Entries { left, fields: None, zero: &[], value: None, reader: self })
+            .map_err(|error| self.locate(error))
     }
 
     fn deserialize_struct<V: Visitor<'n>>(
         self,
-        _: &'static str,
+        name: &'static str,
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
         let left = self.entries("a map").iter();
+        let zero = ZERO_IS_ABSENT.iter().find(|(of, _)| *of == name).map_or(&[][..], |(_, fields)| *fields);
         visitor
-            .visit_map(Entries { left, fields: Some(fields), value: None, reader: self })
+            .visit_map(Entries { left, fields: Some(fields), zero, value: None, reader: self })
             .map_err(|error| self.locate(error))
     }
 
@@ -391,98 +404,5 @@ impl<'n> Deserializer<'n> for Reader<'_, 'n> {
 
     fn deserialize_ignored_any<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Error> {
         visitor.visit_unit()
-    }
-}
-
-/// The elements of a list.
-struct Items<'p, 'n> {
-    left: std::iter::Enumerate<std::slice::Iter<'n, Node<'n>>>,
-    sink: &'p Sink,
-    path: &'p Path<'p>,
-}
-
-impl<'n> SeqAccess<'n> for Items<'_, 'n> {
-    type Error = Error;
-
-    fn next_element_seed<T: DeserializeSeed<'n>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
-        let Some((index, node)) = self.left.next() else { return Ok(None) };
-        let path = Path::Index(self.path, index);
-        let reader = Reader { node, sink: self.sink, path: &path };
-        // An element that is null is the zero value of its type.
-        seed.deserialize(reader).map(Some).map_err(|error| reader.locate(error))
-    }
-
-    fn size_hint(&self) -> Option<usize> {
-        Some(self.left.len())
-    }
-}
-
-/// The entries of a map, or of a struct: then without unknown fields and nulls.
-struct Entries<'p, 'n> {
-    left: std::slice::Iter<'n, Entry<'n>>,
-    fields: Option<&'static [&'static str]>,
-    value: Option<&'n Entry<'n>>,
-    reader: Reader<'p, 'n>,
-}
-
-impl<'n> MapAccess<'n> for Entries<'_, 'n> {
-    type Error = Error;
-
-    fn next_key_seed<K: DeserializeSeed<'n>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
-        for entry in self.left.by_ref() {
-            if let Some(fields) = self.fields {
-                let Some(field) = self.reader.field(entry, fields) else {
-                    self.reader.unknown(entry, fields);
-                    continue;
-                };
-                if entry.value.is_null() {
-                    continue;
-                }
-                self.value = Some(entry);
-                return seed.deserialize(BorrowedStrDeserializer::new(field)).map(Some);
-            }
-            self.value = Some(entry);
-            return seed.deserialize(BorrowedStrDeserializer::new(&entry.key)).map(Some);
-        }
-        Ok(None)
-    }
-
-    fn next_value_seed<V: DeserializeSeed<'n>>(&mut self, seed: V) -> Result<V::Value, Error> {
-        let entry = self.value.take().expect("serde asks for a value after its key");
-        let path = Path::Key(self.reader.path, &entry.key);
-        let reader = Reader { node: &entry.value, sink: self.reader.sink, path: &path };
-        seed.deserialize(reader).map_err(|error| reader.locate(error))
-    }
-}
-
-/// An enum that is written as its variant's name.
-struct Variant<'p, 'n>(Reader<'p, 'n>);
-
-impl<'n> EnumAccess<'n> for Variant<'_, 'n> {
-    type Error = Error;
-    type Variant = Self;
-
-    fn variant_seed<V: DeserializeSeed<'n>>(self, seed: V) -> Result<(V::Value, Self), Error> {
-        Ok((seed.deserialize(self.0)?, self))
-    }
-}
-
-impl<'n> VariantAccess<'n> for Variant<'_, 'n> {
-    type Error = Error;
-
-    fn unit_variant(self) -> Result<(), Error> {
-        Ok(())
-    }
-
-    fn newtype_variant_seed<T: DeserializeSeed<'n>>(self, seed: T) -> Result<T::Value, Error> {
-        seed.deserialize(self.0)
-    }
-
-    fn tuple_variant<V: Visitor<'n>>(self, _: usize, visitor: V) -> Result<V::Value, Error> {
-        self.0.list(visitor)
-    }
-
-    fn struct_variant<V: Visitor<'n>>(self, _: &'static [&'static str], visitor: V) -> Result<V::Value, Error> {
-        self.0.deserialize_map(visitor)
     }
 }

@@ -3,6 +3,7 @@
 //! Reads as Kubernetes does: `null` is absent, a number may stand for a quantity, quantities come out in canonical
 //! form. Strict reading refuses unknown fields and keys that stand twice; lenient reading passes over them.
 
+mod access;
 mod de;
 mod suggest;
 
