@@ -267,3 +267,6 @@ fn has_empty_array(task: &PipelineTask) -> bool {
             .flat_map(|matrix| &matrix.params)
             .any(|param| matches!(&param.value, ParamValue::Array(items) if items.is_empty()))
 }
+
+#[cfg(test)]
+mod tests;
