@@ -1,148 +1,25 @@
 //! Builds the Pod of a TaskRun: the passes, in their order.
 
 use crate::convert::{self, list, text};
-use crate::credentials::{self, Credentials, KnownHostsMissing};
-use crate::facts::{Fact, Facts, ImageLookup, Need};
-use crate::image::{Reference, ReferenceError};
+use crate::credentials::{self, Credentials};
+use crate::facts::{Facts, Need};
 use crate::init;
+use crate::input::{BuildError, Input, Options};
 use crate::merge;
 use crate::metadata;
 use crate::names::{self, RESULTS_SIDECAR, SIDECAR_PREFIX};
-use crate::order::{self, OrderError, Ordering};
+use crate::needs::{known, resolve_entrypoints, variable};
+use crate::order::{self, Ordering};
 use crate::script::{self, Scripted, ShellImages};
 use crate::security::SecurityContextConfig;
 use crate::suffix::Suffixes;
 use crate::transform;
-use crate::volumes::{self, DuplicateVolume};
-use k8s_openapi::api::core::v1::{Container, EnvVar, Pod, PodSpec, Volume};
-use std::collections::BTreeMap;
+use crate::volumes;
+use k8s_openapi::api::core::v1::{Container, Pod, PodSpec, Volume};
 use tekton_contract::argv::{EntrypointArgs, RESULT_FROM_SIDECAR_LOGS};
 use tekton_types::config::Config;
 use tekton_types::pod::PodTemplate;
-use tekton_types::v1::{Sidecar, Step, TaskRun, TaskSpec};
-use thiserror::Error;
-
-/// What a Pod is built from.
-#[derive(Clone, Copy, Debug)]
-pub struct Input<'a> {
-    /// The TaskRun. Its name, metadata and retries decide the name of the Pod.
-    pub task_run: &'a TaskRun,
-    /// The task to run, with every substitution done and workspaces mounted.
-    pub task_spec: &'a TaskSpec,
-    /// What was fetched so far.
-    pub facts: &'a Facts,
-}
-
-/// How Pods are built, the same for all TaskRuns.
-#[derive(Clone, Debug)]
-pub struct Options<'a> {
-    /// Feature flags and defaults.
-    pub config: &'a Config,
-    /// Images of Tekton's own containers.
-    pub images: &'a Images,
-    /// Version of the controller, for the release annotation.
-    pub release: &'a str,
-    /// Where suffixes of script files come from; `None` derives them from the uid of the TaskRun.
-    pub suffixes: Option<Suffixes>,
-    /// Whether the transformers run (default resources, LimitRanges, affinity assistant).
-    pub transform: bool,
-}
-
-/// Images of the containers that Tekton adds.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Images {
-    /// Carries the entrypoint.
-    pub entrypoint: String,
-    /// Prints results.
-    pub sidecar_log_results: String,
-    /// Does nothing; takes the place of sidecars that are to stop.
-    pub nop: String,
-    /// A shell, for writing scripts.
-    pub shell: String,
-    /// A shell on Windows.
-    pub shell_windows: String,
-    /// Creates working directories.
-    pub working_dir_init: String,
-}
-
-/// A Pod that cannot be built (yet).
-#[derive(Clone, Debug, PartialEq, Error)]
-#[non_exhaustive]
-pub enum BuildError {
-    /// A fact is unknown; [`needs`] lists all that are.
-    #[error("{0:?} is not known yet")]
-    Needs(Need),
-    /// A fact could not be fetched.
-    #[error("{0}")]
-    Fetch(String),
-    /// An SSH secret lacks `known_hosts`.
-    #[error(transparent)]
-    KnownHosts(#[from] KnownHostsMissing),
-    /// A step's image is no image reference.
-    #[error(transparent)]
-    Reference(#[from] ReferenceError),
-    /// The steps cannot be put in order.
-    #[error(transparent)]
-    Order(#[from] OrderError),
-    /// Two volumes share a name.
-    #[error(transparent)]
-    Volumes(#[from] DuplicateVolume),
-}
-
-/// The facts that building this Pod needs and that are not known yet.
-pub fn needs(input: &Input<'_>, options: &Options<'_>) -> Vec<Need> {
-    let flags = &options.config.feature_flags;
-    let mut needs = Vec::new();
-    let facts = input.facts;
-    if !flags.disable_creds_init {
-        let account = credentials::account_name(&input.task_run.spec.service_account_name);
-        match facts.service_accounts.get(account) {
-            None => needs.push(Need::ServiceAccount(account.to_owned())),
-            Some(Fact::Known(account)) => needs.extend(
-                credentials::secrets_of(account)
-                    .into_iter()
-                    .filter(|secret| !facts.secrets.contains_key(*secret))
-                    .map(|secret| Need::Secret(secret.to_owned())),
-            ),
-            Some(_) => {}
-        }
-    }
-    needs.extend(
-        image_lookups(input.task_spec)
-            .into_iter()
-            .filter(|lookup| !facts.images.contains_key(&lookup.image))
-            .map(Need::Image),
-    );
-    if flags.enable_kubernetes_sidecar && facts.server_version.is_none() {
-        needs.push(Need::ServerVersion);
-    }
-    if options.transform && facts.limit_ranges.is_none() {
-        needs.push(Need::LimitRanges);
-    }
-    needs
-}
-
-/// Images whose commands are looked up: once for each reference, in the order of the steps. The first step that uses
-/// a reference decides whether it counts as having arguments.
-pub fn image_lookups(task: &TaskSpec) -> Vec<ImageLookup> {
-    let template = task.step_template.as_ref();
-    let mut lookups: Vec<ImageLookup> = Vec::new();
-    for step in &task.steps {
-        let commanded = !step.script.is_empty()
-            || !step.command.is_empty()
-            || template.is_some_and(|template| !template.command.is_empty());
-        let image = match template {
-            Some(template) if step.image.is_empty() => &template.image,
-            _ => &step.image,
-        };
-        if commanded || lookups.iter().any(|lookup| lookup.image == *image) || Reference::parse(image).is_err() {
-            continue;
-        }
-        let has_args = !step.args.is_empty() || template.is_some_and(|template| !template.args.is_empty());
-        lookups.push(ImageLookup { image: image.clone(), has_args });
-    }
-    lookups
-}
+use tekton_types::v1::{Sidecar, Step, TaskRun, TaskRunDebug, TaskSpec};
 
 /// Whether the run's nodes are selected by Windows.
 pub fn uses_windows(run: &TaskRun) -> bool {
@@ -240,7 +117,7 @@ impl<'a> Builder<'a> {
             init.push(scripts);
             volumes.push(volumes::empty_dir(volumes::SCRIPTS));
         }
-        if self.debug().is_some_and(tekton_types::v1::TaskRunDebug::needs_debug) {
+        if self.debug().is_some_and(TaskRunDebug::needs_debug) {
             volumes.push(volumes::empty_dir(volumes::DEBUG_SCRIPTS));
             volumes.push(volumes::empty_dir(volumes::DEBUG_INFO));
         }
@@ -284,7 +161,7 @@ impl<'a> Builder<'a> {
         Ok(pod)
     }
 
-    fn debug(&self) -> Option<&'a tekton_types::v1::TaskRunDebug> {
+    fn debug(&self) -> Option<&'a TaskRunDebug> {
         self.run.spec.debug.as_ref().filter(|_| self.alpha)
     }
 
@@ -480,39 +357,4 @@ impl<'a> Builder<'a> {
         }
         Ok(())
     }
-}
-
-/// The value of a fact; `None` when it does not exist.
-fn known<T>(fact: Option<&Fact<T>>, need: impl Fn() -> Need) -> Result<Option<&T>, BuildError> {
-    match fact {
-        Some(Fact::Known(value)) => Ok(Some(value)),
-        Some(Fact::Missing) => Ok(None),
-        Some(Fact::Denied(error)) => Err(BuildError::Fetch(error.clone())),
-        None => Err(BuildError::Needs(need())),
-    }
-}
-
-fn variable(name: &str, value: String) -> EnvVar {
-    EnvVar { name: name.to_owned(), value: Some(value), value_from: None }
-}
-
-/// Gives steps without a command their image by digest, and the commands of all platforms in a variable.
-pub fn resolve_entrypoints(
-    steps: &mut [Container],
-    images: &BTreeMap<String, Fact<crate::image::ImageMetadata>>,
-) -> Result<(), BuildError> {
-    for step in steps {
-        if step.command.as_ref().is_some_and(|command| !command.is_empty()) {
-            continue;
-        }
-        let image = step.image.clone().unwrap_or_default();
-        let reference = Reference::parse(&image)?;
-        let has_args = step.args.as_ref().is_some_and(|args| !args.is_empty());
-        let need = || Need::Image(ImageLookup { image: image.clone(), has_args });
-        let metadata =
-            known(images.get(&image), need)?.ok_or_else(|| BuildError::Fetch(format!("image {image:?} not found")))?;
-        step.image = Some(reference.with_digest(&metadata.digest));
-        step.env.get_or_insert_default().push(variable(names::PLATFORM_COMMANDS_VARIABLE, metadata.commands_json()));
-    }
-    Ok(())
 }

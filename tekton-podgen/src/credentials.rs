@@ -1,7 +1,7 @@
 //! Annotated Secrets of the ServiceAccount become entrypoint flags, volumes and mounts.
 
-use crate::build::BuildError;
 use crate::facts::{Fact, Facts, Need};
+use crate::input::BuildError;
 use crate::names::CREDS_SECRETS_DIR;
 use crate::volumes;
 use k8s_openapi::api::core::v1::{Secret, SecretVolumeSource, ServiceAccount, Volume, VolumeMount};

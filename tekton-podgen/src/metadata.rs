@@ -1,6 +1,6 @@
 //! Name, labels, annotations, owner and deadline of the Pod of a TaskRun.
 
-use crate::build::Options;
+use crate::input::Options;
 use crate::names;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use std::collections::BTreeMap;

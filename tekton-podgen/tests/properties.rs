@@ -113,16 +113,16 @@ prop_compose! {
     ) -> Config {
         let mut config = Config::default();
         let flags = &mut config.feature_flags;
-        flags.enable_api_fields = if alpha { "alpha" } else { "stable" }.to_owned();
+        if alpha { "alpha" } else { "stable" }.clone_into(&mut flags.enable_api_fields);
         if sidecar_logs {
-            flags.result_extraction_method = "sidecar-logs".to_owned();
+            "sidecar-logs".clone_into(&mut flags.result_extraction_method);
         }
         flags.enable_keep_pod_on_cancel = keep;
         flags.enable_kubernetes_sidecar = native;
         flags.disable_creds_init = creds;
         flags.set_security_context = secure;
         if spire {
-            flags.enforce_nonfalsifiability = "spire".to_owned();
+            "spire".clone_into(&mut flags.enforce_nonfalsifiability);
         }
         config
     }

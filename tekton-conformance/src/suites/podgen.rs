@@ -35,7 +35,7 @@ pub(crate) fn check(case: &Case) -> Result<(), String> {
     let ours = match built {
         Ok(pod) => {
             let mut pod = serde_json::to_value(pod).map_err(|error| error.to_string())?;
-            let lookups: Vec<Value> = tekton_podgen::build::image_lookups(&task_spec)
+            let lookups: Vec<Value> = tekton_podgen::needs::image_lookups(&task_spec)
                 .into_iter()
                 .map(|lookup| {
                     let reference = tekton_podgen::image::Reference::parse(&lookup.image);

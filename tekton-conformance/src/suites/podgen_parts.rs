@@ -10,7 +10,7 @@ use tekton_podgen::order::{self, Ordering};
 use tekton_podgen::script::{self, ShellImages};
 use tekton_podgen::security::SecurityContextConfig;
 use tekton_podgen::suffix::Suffixes;
-use tekton_podgen::{Facts, Need, ServerVersion, build, convert, init, metadata};
+use tekton_podgen::{Facts, Need, ServerVersion, build, convert, init, metadata, needs};
 use tekton_types::v1::{Sidecar, Step, StepResult, TaskRun, TaskRunDebug, TaskSpec};
 
 use super::podgen_support as support;
@@ -157,7 +157,7 @@ fn resolve_entrypoints(input: &Value) -> Result<Value, String> {
         let need = Need::Image(tekton_podgen::ImageLookup { image, has_args });
         support::answer(&mut facts, vec![need], &input["imageMetadata"])?;
     }
-    Ok(match build::resolve_entrypoints(&mut containers, &facts.images) {
+    Ok(match needs::resolve_entrypoints(&mut containers, &facts.images) {
         Ok(()) => json!({"containers": containers, "imageLookups": order}),
         Err(error) => json!({"error": error.to_string(), "imageLookups": order}),
     })

@@ -114,16 +114,13 @@ fn unescape(path: &str) -> Vec<u8> {
     let mut bytes = path.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     while let Some((first, rest)) = bytes.split_first() {
-        let digits = rest.get(..2).filter(|_| *first == b'%').and_then(|digits| std::str::from_utf8(digits).ok());
-        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(byte) => {
-                out.push(byte);
-                bytes = &rest[2..];
-            }
-            None => {
-                out.push(*first);
-                bytes = rest;
-            }
+        let digit = |at: usize| rest.get(at).and_then(|byte| char::from(*byte).to_digit(16)).filter(|_| *first == b'%');
+        if let (Some(high), Some(low)) = (digit(0), digit(1)) {
+            out.push(u8::try_from(high * 16 + low).expect("two hexadecimal digits are a byte"));
+            bytes = &rest[2..];
+        } else {
+            out.push(*first);
+            bytes = rest;
         }
     }
     out

@@ -2,6 +2,7 @@
 
 mod completion;
 mod failure;
+mod results;
 mod sidecar_log;
 mod steps;
 
