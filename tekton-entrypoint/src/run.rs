@@ -7,9 +7,8 @@ use std::{
     io,
     os::fd::{AsFd as _, OwnedFd},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicI32, Ordering},
-        mpsc,
     },
     time::{Duration, Instant},
 };
@@ -144,7 +143,7 @@ fn run_blocked(
 
     let system = |what: &str, error: &io::Error| RunError::Failed(format!("{what}: {}", fs::reason(error)));
     let group = Arc::new(AtomicI32::new(0));
-    let (done, outcomes) = mpsc::channel();
+    let done = Arc::new(Mutex::new(Vec::new()));
     let (alarm_read, alarm_write) = sys::pipe().map_err(|error| system("pipe", &error))?;
     let mut streams = Vec::new();
     let mut pipe_for = |stream, file: Option<(String, File)>| -> Result<Option<OwnedFd>, RunError> {
@@ -165,7 +164,7 @@ fn run_blocked(
     for (stream, read, file) in streams {
         let group = Arc::clone(&group);
         let alarm = alarm_write.try_clone().map_err(|error| system("dup", &error))?;
-        tee::start(stream, read, file, move || group.load(Ordering::Relaxed), done.clone(), alarm)
+        tee::start(stream, read, file, move || group.load(Ordering::Relaxed), Arc::clone(&done), alarm)
             .map_err(|error| system("clone", &error))?;
     }
     drop(alarm_write);
@@ -181,7 +180,7 @@ fn run_blocked(
         if status.is_none() {
             status = sys::reap(process);
         }
-        while let Ok(outcome) = outcomes.try_recv() {
+        for outcome in done.lock().expect("nobody panics while holding the list").drain(..) {
             copying -= 1;
             copy_error = copy_error.or(outcome);
         }
