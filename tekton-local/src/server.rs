@@ -100,7 +100,7 @@ pub(crate) async fn serve(api: Arc<Api>, address: SocketAddr) -> io::Result<Serv
     let listener = TcpListener::bind(address).await?;
     let url = format!("https://{}", listener.local_addr()?);
     let kubeconfig = kubeconfig(&url, &identity.authority, &token);
-    api.set_certificate(identity.authority);
+    api.set_certificate(&identity.authority);
     let acceptor = TlsAcceptor::from(Arc::new(identity.config));
     let service = ApiService::new(Arc::clone(&api)).with_token(&token);
     let accepting = tokio::spawn(accept(listener, acceptor, service, api.closing()));
@@ -111,13 +111,12 @@ async fn accept(listener: TcpListener, acceptor: TlsAcceptor, service: ApiServic
     let mut connections = JoinSet::new();
     loop {
         let stream = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+            accepted = listener.accept() => if let Ok((stream, _)) = accepted {
+                stream
+            } else {
                 // Out of descriptors or a client that left already: neither ends the server.
-                Err(_) => {
-                    tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-                    continue;
-                }
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+                continue;
             },
             Some(_) = connections.join_next() => continue,
             _ = closing.changed() => return,

@@ -304,8 +304,9 @@ async fn the_server_listens_on_loopback_only_and_wants_its_token() {
     assert!(cluster.serve(([0, 0, 0, 0], 0).into()).await.is_err());
     let serving = cluster.serve(([127, 0, 0, 1], 0).into()).await.expect("served");
     let kubeconfig = kube::config::Kubeconfig::from_yaml(&serving.kubeconfig).expect("a kubeconfig");
-    let mut config =
-        kube::Config::from_custom_kubeconfig(kubeconfig, &Default::default()).await.expect("a configuration");
+    let mut config = kube::Config::from_custom_kubeconfig(kubeconfig, &kube::config::KubeConfigOptions::default())
+        .await
+        .expect("a configuration");
     let client = Client::try_from(config.clone()).expect("a client");
     assert!(maps(&client).list(&ListParams::default()).await.is_ok());
     config.auth_info.token = Some("guess".to_owned().into());

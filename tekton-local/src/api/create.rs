@@ -33,7 +33,7 @@ impl Api {
         let dry_run = request.dry_run()?;
         let body = request.object()?;
         let (object, warnings) = self.create_object(request, target, body, dry_run).await?;
-        let mut response = self.answer_value(&form, request, target, &object, 201)?;
+        let mut response = super::get::answer_value(&form, request, target, &object, 201)?;
         super::update::warn(&mut response, &warnings);
         Ok(response)
     }

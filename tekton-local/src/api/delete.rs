@@ -111,7 +111,9 @@ impl Api {
                     &json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}),
                 ))
             }
-            Deleted::Gone(object) | Deleted::Pending(object) => self.answer_value(&form, request, target, &object, 200),
+            Deleted::Gone(object) | Deleted::Pending(object) => {
+                super::get::answer_value(&form, request, target, &object, 200)
+            }
         }
     }
 

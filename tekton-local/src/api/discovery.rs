@@ -17,6 +17,9 @@ const SUBRESOURCE_VERBS: &[&str] = &["get", "patch", "update"];
 /// The Kubernetes release whose behaviour is served.
 const VERSION: (&str, &str, &str) = ("1", "32", "v1.32.0");
 
+/// A subresource: its name, the kind that it takes, its verbs, and the group and version of that kind when foreign.
+type Subresource = (&'static str, &'static str, &'static [&'static str], Option<(&'static str, &'static str)>);
+
 /// One entry of a resource list.
 struct Entry {
     name: String,
@@ -69,12 +72,11 @@ impl Api {
                 ),
             }),
             ["api", "v1"] => Ok(respond_json(200, &self.resource_list("", "v1"))),
-            ["apis"] => Ok(match aggregated {
-                Some(version) => self.aggregate(version, false),
-                None => {
-                    let groups: Vec<Value> = self.groups().iter().map(|g| self.group(g, false)).collect();
-                    respond_json(200, &json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}))
-                }
+            ["apis"] => Ok(if let Some(version) = aggregated {
+                self.aggregate(version, false)
+            } else {
+                let groups: Vec<Value> = self.groups().iter().map(|g| self.group(g, false)).collect();
+                respond_json(200, &json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}))
             }),
             ["apis", group] if self.groups().iter().any(|g| g == group) => {
                 Ok(respond_json(200, &self.group(group, true)))
@@ -259,8 +261,7 @@ fn entries_of(resource: &Resource, version: &str) -> Vec<Entry> {
         ));
     }
     if core {
-        let extra: &[(&str, &str, &[&'static str], Option<(&'static str, &'static str)>)] = match resource.kind.as_str()
-        {
+        let extra: &[Subresource] = match resource.kind.as_str() {
             "Pod" => &[
                 ("binding", "Binding", &["create"], None),
                 ("eviction", "Eviction", &["create"], Some(("policy", "v1"))),

@@ -178,9 +178,7 @@ pub(crate) fn record_update(old: Option<&Value>, new: &mut Value, writer: &Write
     }
     for entry in &mut entries {
         entry.set.subtract(&removed);
-        if !entry.is_of(writer, "Update") && entry.operation == "Update" {
-            entry.set.subtract(&changed);
-        } else if entry.operation == "Apply" {
+        if !entry.is_of(writer, "Update") {
             entry.set.subtract(&changed);
         }
     }
@@ -263,10 +261,10 @@ pub(crate) fn apply_configuration(
     }
     let unchanged = previous.is_some_and(|at| entries[at].set == set);
     match previous {
-        Some(at) if unchanged && merged == before => entries[at].api_version = writer.api_version.to_owned(),
+        Some(at) if unchanged && merged == before => writer.api_version.clone_into(&mut entries[at].api_version),
         Some(at) => {
             entries[at].set = set;
-            entries[at].api_version = writer.api_version.to_owned();
+            writer.api_version.clone_into(&mut entries[at].api_version);
             entries[at].time = super::now();
         }
         None => entries.push(Entry {
@@ -284,16 +282,15 @@ pub(crate) fn apply_configuration(
 
 fn conflict_text(entry: &Entry, writer: &Writer<'_>) -> String {
     let mut text = format!("conflict with \"{}\"", entry.manager);
+    let mut add = |parts: [&str; 3]| text.extend(parts);
     if !entry.subresource.is_empty() {
-        text.push_str(&format!(" with subresource \"{}\"", entry.subresource));
+        add([" with subresource \"", &entry.subresource, "\""]);
     }
-    if entry.operation == "Update" {
-        text.push_str(&format!(" using {}", entry.api_version));
-        if !entry.time.is_empty() {
-            text.push_str(&format!(" at {}", entry.time));
-        }
-    } else if entry.api_version != writer.api_version {
-        text.push_str(&format!(" using {}", entry.api_version));
+    if entry.operation == "Update" || entry.api_version != writer.api_version {
+        add([" using ", &entry.api_version, ""]);
+    }
+    if entry.operation == "Update" && !entry.time.is_empty() {
+        add([" at ", &entry.time, ""]);
     }
     text
 }

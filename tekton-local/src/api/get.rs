@@ -16,7 +16,7 @@ use crate::convert;
 use crate::store::Object;
 
 /// How long a read of a resource version from the future waits before it is refused.
-const FUTURE_WAIT: std::time::Duration = std::time::Duration::from_millis(3000);
+const FUTURE_WAIT: std::time::Duration = std::time::Duration::from_secs(3);
 
 /// The selectors of a request.
 #[derive(Debug, Clone, Default)]
@@ -46,53 +46,10 @@ impl Api {
     pub(super) fn get(&self, request: &Request, target: &Target, name: &str) -> Result<Response<Body>, ApiError> {
         let form = form(&request.accept)?;
         let object = self.found(target, name)?;
-        self.answer_form(&form, request, target, &object, 200)
-    }
-
-    /// An object in the form that the client wants.
-    pub(crate) fn answer(
-        &self,
-        request: &Request,
-        target: &Target,
-        object: &Object,
-        code: u16,
-    ) -> Result<Response<Body>, ApiError> {
-        self.answer_form(&form(&request.accept)?, request, target, object, code)
-    }
-
-    fn answer_form(
-        &self,
-        form: &Form,
-        request: &Request,
-        target: &Target,
-        object: &Object,
-        code: u16,
-    ) -> Result<Response<Body>, ApiError> {
-        if *form == Form::Json && object.value["apiVersion"] == target.api_version().as_str() {
-            return Ok(respond(code, "application/json", object.json()));
+        if form == Form::Json && object.value["apiVersion"] == target.api_version().as_str() {
+            return Ok(respond(200, "application/json", object.json()));
         }
-        self.answer_value(form, request, target, &object.value, code)
-    }
-
-    /// As [`Api::answer`], of a value that is not stored.
-    pub(crate) fn answer_value(
-        &self,
-        form: &Form,
-        request: &Request,
-        target: &Target,
-        value: &Value,
-        code: u16,
-    ) -> Result<Response<Body>, ApiError> {
-        let value = convert::to_version(value, &target.api_version());
-        Ok(match form {
-            Form::Json => respond_json(code, &value),
-            Form::Yaml => {
-                let text = serde_saphyr::to_string(&*value).map_err(|e| ApiError::internal(e.to_string()))?;
-                respond(code, "application/yaml", text)
-            }
-            Form::Table(version) => respond_json(code, &table::of_object(version, target, &value, request)),
-            Form::Metadata(version) => respond_json(code, &metadata_only(version, &value)),
-        })
+        answer_value(&form, request, target, &object.value, 200)
     }
 
     pub(super) fn list(&self, request: &Request, target: &Target) -> Result<Response<Body>, ApiError> {
@@ -221,6 +178,26 @@ impl Api {
         }
         Ok(())
     }
+}
+
+/// An object in the form that the client wants.
+pub(crate) fn answer_value(
+    form: &Form,
+    request: &Request,
+    target: &Target,
+    value: &Value,
+    code: u16,
+) -> Result<Response<Body>, ApiError> {
+    let value = convert::to_version(value, &target.api_version());
+    Ok(match form {
+        Form::Json => respond_json(code, &value),
+        Form::Yaml => {
+            let text = serde_saphyr::to_string(&*value).map_err(|e| ApiError::internal(e.to_string()))?;
+            respond(code, "application/yaml", text)
+        }
+        Form::Table(version) => respond_json(code, &table::of_object(version, target, &value, request)),
+        Form::Metadata(version) => respond_json(code, &metadata_only(version, &value)),
+    })
 }
 
 struct Page {

@@ -134,8 +134,8 @@ impl Api {
     }
 
     /// Sets the certificate that pods get, and puts it into every namespace.
-    pub(crate) fn set_certificate(&self, certificate: String) {
-        self.certificate.write().unwrap_or_else(std::sync::PoisonError::into_inner).clone_from(&certificate);
+    pub(crate) fn set_certificate(&self, certificate: &str) {
+        self.certificate.write().unwrap_or_else(std::sync::PoisonError::into_inner).replace_range(.., certificate);
         for object in self.store.list("/configmaps", None).1 {
             if object.meta("name") == "kube-root-ca.crt" {
                 let key = Key {
@@ -143,7 +143,7 @@ impl Api {
                     namespace: object.meta("namespace").to_owned(),
                     name: "kube-root-ca.crt".to_owned(),
                 };
-                crate::gc::rewrite(self, &key, |value| value["data"]["ca.crt"] = certificate.clone().into());
+                crate::gc::rewrite(self, &key, |value| value["data"]["ca.crt"] = certificate.into());
             }
         }
     }

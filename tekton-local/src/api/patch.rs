@@ -58,13 +58,13 @@ impl Api {
                     return Err(ApiError::not_found(&target.resource, name));
                 }
                 let (object, warnings) = self.apply_new(&change, &body).await?;
-                let mut response = self.answer_value(&form, request, target, &object, 201)?;
+                let mut response = super::get::answer_value(&form, request, target, &object, 201)?;
                 warn(&mut response, &warnings);
                 return Ok(response);
             };
             let live = convert::to_version(&old.value, &target.api_version()).into_owned();
             let mut new =
-                if applies { self.merge_applied(&change, &live, &body)? } else { patched(target, kind, &live, &body)? };
+                if applies { merge_applied(&change, &live, &body)? } else { patched(target, kind, &live, &body)? };
             let own_version =
                 new["metadata"]["resourceVersion"].as_str().is_some_and(|rv| rv != old.meta("resourceVersion"))
                     || (!applies && names_version(kind, &body));
@@ -73,7 +73,7 @@ impl Api {
             let warnings = decode(request, target, &mut new)?;
             match self.change(&change, &old, new).await {
                 Ok(object) => {
-                    let mut response = self.answer_value(&form, request, target, &object, 200)?;
+                    let mut response = super::get::answer_value(&form, request, target, &object, 200)?;
                     warn(&mut response, &warnings);
                     return Ok(response);
                 }
@@ -83,25 +83,6 @@ impl Api {
             }
         }
         Err(ApiError::modified(&target.resource, name))
-    }
-
-    fn merge_applied(&self, change: &Change<'_>, live: &Value, body: &Value) -> Result<Value, ApiError> {
-        let api_version = change.target.api_version();
-        let writer =
-            Writer { manager: change.request.manager(), api_version: &api_version, subresource: change.subresource };
-        let mut config = body.clone();
-        decode(change.request, change.target, &mut config)?;
-        let mut merged = apply_configuration(
-            Some(live),
-            &config,
-            &writer,
-            change.target.shape(),
-            change.request.query.flag("force"),
-        )?;
-        if let Some(version) = body["metadata"]["resourceVersion"].as_str().filter(|v| !v.is_empty()) {
-            merged["metadata"]["resourceVersion"] = version.into();
-        }
-        Ok(merged)
     }
 
     /// An apply of an object that is not there creates it.
@@ -116,6 +97,21 @@ impl Api {
         let (object, _) = self.create_applied(change, merged, managed).await?;
         Ok((object, warnings))
     }
+}
+
+/// The live object with what the applied configuration sets.
+fn merge_applied(change: &Change<'_>, live: &Value, body: &Value) -> Result<Value, ApiError> {
+    let api_version = change.target.api_version();
+    let writer =
+        Writer { manager: change.request.manager(), api_version: &api_version, subresource: change.subresource };
+    let mut config = body.clone();
+    decode(change.request, change.target, &mut config)?;
+    let mut merged =
+        apply_configuration(Some(live), &config, &writer, change.target.shape(), change.request.query.flag("force"))?;
+    if let Some(version) = body["metadata"]["resourceVersion"].as_str().filter(|v| !v.is_empty()) {
+        merged["metadata"]["resourceVersion"] = version.into();
+    }
+    Ok(merged)
 }
 
 /// Reads a patch.

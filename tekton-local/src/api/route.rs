@@ -38,7 +38,7 @@ impl Api {
         };
         // A group and version that nobody serves is no page at all.
         let served = self.registry.all().into_iter().any(|r| r.group == group && r.version(version).is_some());
-        if let Some(answer) = self.review(request, group, version, rest) {
+        if let Some(answer) = super::review::review(request, group, version, rest) {
             return answer;
         }
         if !served {
@@ -75,17 +75,16 @@ impl Api {
         }
         let scoped = !target.resource.namespaced || target.namespace.is_some();
         match (request.method.as_str(), rest) {
-            ("GET" | "HEAD", []) if request.query.flag("watch") => self.watch(request, target, None),
+            ("GET" | "HEAD", []) if request.query.flag("watch") => self.watch(request, target),
             ("GET" | "HEAD", []) => self.list(request, target),
             ("POST", []) if scoped => self.create(request, target).await,
             ("DELETE", []) if scoped => self.delete_collection(request, target).await,
-            (_, []) => Err(ApiError::method_not_allowed()),
             (_, [_, ..]) if !scoped => Err(ApiError::no_such_resource()),
             ("GET" | "HEAD", [name]) => self.get(request, target, name),
             ("PUT", [name]) => self.put(request, target, name, "").await,
             ("PATCH", [name]) => self.patch(request, target, name, "").await,
             ("DELETE", [name]) => self.delete(request, target, name).await,
-            (_, [_]) => Err(ApiError::method_not_allowed()),
+            (_, [] | [_]) => Err(ApiError::method_not_allowed()),
             (method, [name, subresource, ..]) => self.subresource(request, target, method, name, subresource).await,
         }
     }

@@ -168,7 +168,7 @@ impl<'a> Parser<'a> {
                 Ok(word.to_owned())
             }
             Token::End | Token::Symbol(",") => Ok(String::new()),
-            other => Err(format!("found '{}', expected: identifier", other.shown())),
+            other @ Token::Symbol(_) => Err(format!("found '{}', expected: identifier", other.shown())),
         }
     }
 
@@ -245,16 +245,6 @@ impl FieldSelector {
     /// Whether everything is selected.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
-    }
-
-    /// The name that is selected by `metadata.name=`, if one is.
-    pub fn name(&self) -> Option<&str> {
-        self.0.iter().find(|(field, equal, _)| *equal && field == "metadata.name").map(|(_, _, value)| value.as_str())
-    }
-
-    /// Adds `metadata.name=name`.
-    pub fn require_name(&mut self, name: &str) {
-        self.0.push(("metadata.name".to_owned(), true, name.to_owned()));
     }
 
     /// Whether the fields of `object` have, or do not have, the values.

@@ -67,7 +67,10 @@ impl Api {
             }
         });
         match self.store.get(&key) {
-            Some(object) => self.answer(request, target, &object, 200),
+            Some(object) => {
+                let form = super::negotiate::form(&request.accept)?;
+                super::get::answer_value(&form, request, target, &object.value, 200)
+            }
             None => Ok(respond_json(200, &body)),
         }
     }
@@ -328,7 +331,7 @@ fn container_of(pod: &Value, name: &str, wanted: Option<&str>) -> Result<String,
             let mut text =
                 format!("a container name must be specified for pod {name}, choose one of: [{}]", many.join(" "));
             if !init.is_empty() {
-                text.push_str(&format!(" or one of the init containers: [{}]", init.join(" ")));
+                text.extend([" or one of the init containers: [", &init.join(" "), "]"]);
             }
             Err(ApiError::bad_request(text))
         }

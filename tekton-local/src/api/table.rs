@@ -43,21 +43,21 @@ impl Include {
     }
 }
 
-fn table(version: &str, definitions: Value, meta: Value, rows: Value) -> Value {
+fn table(version: &str, definitions: &Value, meta: &Value, rows: &[Value]) -> Value {
     json!({"kind": "Table", "apiVersion": format!("meta.k8s.io/{version}"), "metadata": meta, "columnDefinitions": definitions, "rows": rows})
 }
 
 /// The table of one object.
 pub(super) fn of_object(version: &str, target: &Target, object: &Value, request: &Request) -> Value {
     let meta = json!({"resourceVersion": object["metadata"]["resourceVersion"]});
-    table(version, definitions(target), meta, json!([row(version, target, object, &Include::of(request))]))
+    table(version, &definitions(target), &meta, &[row(version, target, object, &Include::of(request))])
 }
 
 /// The table of an object of a watch.
 pub(super) fn of_value(version: &str, target: &Target, object: &Value, whole: bool) -> Value {
     let meta = json!({"resourceVersion": object["metadata"]["resourceVersion"]});
     let include = if whole { Include::Object } else { Include::Metadata };
-    table(version, definitions(target), meta, json!([row(version, target, object, &include)]))
+    table(version, &definitions(target), &meta, &[row(version, target, object, &include)])
 }
 
 /// The table of a list.
@@ -70,12 +70,12 @@ pub(super) fn of_list(
 ) -> Value {
     let include = Include::of(request);
     let rows: Vec<Value> = objects.iter().map(|object| row(version, target, object, &include)).collect();
-    table(version, definitions(target), Value::Object(meta.clone()), rows.into())
+    table(version, &definitions(target), &Value::Object(meta.clone()), &rows)
 }
 
 /// A table without rows, as bookmarks are.
 pub(super) fn empty(version: &str, target: &Target, meta: &Value) -> Value {
-    table(version, definitions(target), meta.clone(), json!([]))
+    table(version, &definitions(target), meta, &[])
 }
 
 /// An object of the kind with nothing but metadata, as bookmarks are.

@@ -82,7 +82,7 @@ impl Api {
             let Some(old) = self.store.get(&target.key(name)) else {
                 if subresource.is_empty() && kinds::creates_on_update(&target.resource) && sent_version.is_empty() {
                     let (object, warnings) = self.create_object(request, target, body, dry_run).await?;
-                    let mut response = self.answer_value(&form, request, target, &object, 201)?;
+                    let mut response = super::get::answer_value(&form, request, target, &object, 201)?;
                     warn(&mut response, &warnings);
                     return Ok(response);
                 }
@@ -99,7 +99,7 @@ impl Api {
             check_uid(target, name, &body, &old)?;
             match self.change(&change, &old, body.clone()).await {
                 Ok(object) => {
-                    let mut response = self.answer_value(&form, request, target, &object, 200)?;
+                    let mut response = super::get::answer_value(&form, request, target, &object, 200)?;
                     warn(&mut response, &warnings);
                     return Ok(response);
                 }

@@ -22,9 +22,9 @@ use crate::convert;
 use crate::store::{Change, ChangeKind, Object};
 
 /// How long a watch lasts when the client does not say.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3600);
+const DEFAULT_TIMEOUT: Duration = Duration::from_hours(1);
 /// How often a watch that asks for bookmarks gets one while nothing else happens.
-const BOOKMARK_EVERY: Duration = Duration::from_secs(60);
+const BOOKMARK_EVERY: Duration = Duration::from_mins(1);
 /// How long before its end a watch gets a last bookmark.
 const LAST_BOOKMARK: Duration = Duration::from_secs(2);
 
@@ -40,6 +40,7 @@ pub(super) fn bad_version(text: &str) -> ApiError {
     error
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own, set from its own parameter or event")]
 struct Watch {
     api: Arc<Api>,
     target: Target,
@@ -59,17 +60,9 @@ struct Watch {
 }
 
 impl Api {
-    pub(super) fn watch(
-        self: &Arc<Self>,
-        request: &Request,
-        target: &Target,
-        name: Option<&str>,
-    ) -> Result<Response<Body>, ApiError> {
+    pub(super) fn watch(self: &Arc<Self>, request: &Request, target: &Target) -> Result<Response<Body>, ApiError> {
         let form = form(&request.accept)?;
-        let mut selection = Selection::of(request, target)?;
-        if let Some(name) = name {
-            selection.fields.require_name(name);
-        }
+        let selection = Selection::of(request, target)?;
         let query = &request.query;
         let requested: u64 = match query.get("resourceVersion") {
             Some(text) => text.parse().map_err(|_| bad_version(text))?,

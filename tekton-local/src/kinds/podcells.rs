@@ -57,7 +57,7 @@ pub(super) fn cells(pod: &Value, age: Value, now: Timestamp) -> Vec<Value> {
         }
         if reason == "Completed" && running {
             let is_ready = list(status, "conditions").iter().any(|c| c["type"] == "Ready" && c["status"] == "True");
-            reason = if is_ready { "Running" } else { "NotReady" }.to_owned();
+            if is_ready { "Running" } else { "NotReady" }.clone_into(&mut reason);
         }
     }
     if pod["metadata"]["deletionTimestamp"].is_string() {

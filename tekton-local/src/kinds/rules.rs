@@ -33,8 +33,7 @@ pub(crate) fn answers_deleted(resource: &Resource) -> bool {
                 | "Service"
                 | "PodTemplate"
                 | "ResourceQuota"
-        ) | ("apiextensions.k8s.io", _)
-            | ("storage.k8s.io", _)
+        ) | ("apiextensions.k8s.io" | "storage.k8s.io", _)
     )
 }
 

@@ -55,7 +55,9 @@ pub(super) fn default(value: &mut Value, schema: &Value) {
         Value::Object(fields) => default_fields(fields, schema),
         Value::Array(items) => {
             if let Some(inner) = schema.get("items") {
-                items.iter_mut().for_each(|item| default(item, inner));
+                for item in items {
+                    default(item, inner);
+                }
             }
         }
         _ => {}

@@ -109,6 +109,7 @@ impl Set {
     }
 
     /// The paths that are in both.
+    #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
         let mut both = Self { owned: self.owned && other.owned, children: BTreeMap::new() };
         for (name, child) in &self.children {
@@ -230,7 +231,7 @@ fn compare(old: Option<&Value>, new: Option<&Value>, shape: Shape<'_>, changed: 
     match (below(old, shape), below(new, shape)) {
         (Some(before), Some(after)) if old.is_some() || new.is_some() => {
             let is_list = matches!(old.or(new), Some(Value::Array(_)));
-            if old.is_none() || old.is_some_and(Value::is_null) {
+            if old.is_none_or(Value::is_null) {
                 changed.owned = true;
             }
             if new.is_none() {

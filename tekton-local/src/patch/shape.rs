@@ -28,22 +28,23 @@ pub enum Shape<'a> {
 
 impl<'a> Shape<'a> {
     /// The shape of a field of an object that has this shape.
+    #[must_use]
     pub fn field(self, name: &'a str) -> Self {
         match self {
             Shape::Builtin(_) => Shape::Builtin(name),
-            Shape::Schema(_) if name == "metadata" => Shape::Builtin("metadata"),
+            Shape::Schema(_) | Shape::Unknown if name == "metadata" => Shape::Builtin(name),
             Shape::Schema(schema) => {
                 match schema["properties"].get(name).or_else(|| schema.get("additionalProperties")) {
                     Some(inner) => Shape::Schema(inner),
                     None => Shape::Unknown,
                 }
             }
-            Shape::Unknown if name == "metadata" => Shape::Builtin("metadata"),
             Shape::Unknown => Shape::Unknown,
         }
     }
 
     /// The shape of the items of a list that has this shape.
+    #[must_use]
     pub fn item(self) -> Self {
         match self {
             Shape::Schema(schema) => schema.get("items").map_or(Shape::Unknown, Shape::Schema),
@@ -114,7 +115,9 @@ impl<'a> Shape<'a> {
 
 fn builtin_list(field: &str) -> ListType {
     let keys: &[&str] = match field {
-        "containers"
+        "webhooks"
+        | "claims"
+        | "containers"
         | "initContainers"
         | "ephemeralContainers"
         | "volumes"
@@ -129,7 +132,7 @@ fn builtin_list(field: &str) -> ListType {
         "topologySpreadConstraints" => &["topologyKey", "whenUnsatisfiable"],
         "conditions" => &["type"],
         "ownerReferences" => &["uid"],
-        "webhooks" | "claims" => &["name"],
+
         "finalizers" => return ListType::Set,
         _ => return ListType::Atomic,
     };

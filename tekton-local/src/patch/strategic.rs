@@ -23,7 +23,6 @@ fn merge_key(field: &str, items: &[Value]) -> Option<&'static str> {
         "conditions" | "addresses" => "type",
         "ownerReferences" => "uid",
         "taints" => "key",
-        "subjects" | "rules" => return None,
         "finalizers" => "",
         _ => return None,
     })
