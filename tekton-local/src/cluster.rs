@@ -20,7 +20,7 @@ pub struct Options {
 #[derive(Debug)]
 pub struct LocalCluster {
     api: Arc<Api>,
-    collector: tokio::task::JoinHandle<()>,
+    controllers: Vec<tokio::task::JoinHandle<()>>,
 }
 
 impl LocalCluster {
@@ -42,8 +42,12 @@ impl LocalCluster {
                 "provisioner": "tekton.local/directory", "reclaimPolicy": "Delete", "volumeBindingMode": "Immediate",
             }),
         );
-        let collector = tokio::spawn(crate::gc::run(Arc::clone(&api), api.closing()));
-        Self { api, collector }
+        let client = kube::Client::new(ApiService::new(Arc::clone(&api)), "default");
+        let controllers = vec![
+            tokio::spawn(crate::gc::run(Arc::clone(&api), api.closing())),
+            tokio::spawn(crate::workloads::run(client, api.closing())),
+        ];
+        Self { api, controllers }
     }
 
     /// A client that talks to the cluster with no socket between.
@@ -71,15 +75,19 @@ impl LocalCluster {
     /// Ends every watch and the controllers, and waits for them.
     pub async fn stop(mut self) {
         self.api.close();
-        // The collector ends by itself; one that panicked has ended too.
-        let _ = (&mut self.collector).await;
+        for controller in self.controllers.drain(..) {
+            // Controllers end by themselves; one that panicked has ended too.
+            let _ = controller.await;
+        }
     }
 }
 
 impl Drop for LocalCluster {
     fn drop(&mut self) {
         self.api.close();
-        self.collector.abort();
+        for controller in &self.controllers {
+            controller.abort();
+        }
     }
 }
 

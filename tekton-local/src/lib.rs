@@ -36,6 +36,7 @@ mod server;
 mod service;
 pub mod store;
 mod tekton;
+mod workloads;
 
 pub use cluster::{LocalCluster, Options};
 pub use images::images;

@@ -15,7 +15,6 @@ mod start;
 mod status;
 mod volumes;
 mod worker;
-mod workloads;
 
 pub use logs::{LogRange, Logs};
 
@@ -166,11 +165,7 @@ impl Node {
         });
         let (stop, stopped) = watch::channel(false);
         let runtime = ctx.runtime.name();
-        let tasks = vec![
-            tokio::spawn(pods(ctx.clone(), stopped.clone())),
-            tokio::spawn(claims(ctx.clone(), stopped.clone())),
-            tokio::spawn(workloads::run(ctx, stopped)),
-        ];
+        let tasks = vec![tokio::spawn(pods(ctx.clone(), stopped.clone())), tokio::spawn(claims(ctx, stopped))];
         Ok(NodeHandle { logs, runtime, tasks, stop, data_dir, janitor })
     }
 }
