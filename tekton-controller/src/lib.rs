@@ -47,7 +47,7 @@ use watch::Queue;
 /// First delay after a pass that could not be completed; it doubles with each further failure.
 const FIRST_RETRY: Duration = Duration::from_millis(200);
 /// Longest delay between two tries.
-const LAST_RETRY: Duration = Duration::from_secs(60);
+const LAST_RETRY: Duration = Duration::from_mins(1);
 
 /// Why the controller could not run.
 #[derive(Debug, thiserror::Error)]

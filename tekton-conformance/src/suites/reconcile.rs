@@ -199,7 +199,7 @@ pub(super) fn expected_created(expected: &Json) -> Json {
             .map(|call| {
                 let kind = kind_called(call["object"]["kind"].as_str().unwrap_or_default());
                 let object = kind.map_or_else(|| call["object"].clone(), |kind| round_trip(kind, &call["object"]));
-                created(&call["resource"], &call["namespace"], object, text_of(&call["error"]))
+                created(&call["resource"], &call["namespace"], object, &text_of(&call["error"]))
             })
             .collect(),
     )
@@ -212,14 +212,14 @@ pub(super) fn our_created(done: &Done) -> Json {
             .map(|(object, fault)| {
                 let resource = json!(object.kind().resource());
                 let namespace = json!(object.metadata().namespace);
-                created(&resource, &namespace, json_of(object), json!(fault.as_ref().map(|fault| &fault.text)))
+                created(&resource, &namespace, json_of(object), &json!(fault.as_ref().map(|fault| &fault.text)))
             })
             .collect(),
     )
 }
 
 /// One creation. The namespace is that of the call; upstream leaves it out of some objects.
-fn created(resource: &Json, namespace: &Json, mut object: Json, error: Json) -> Json {
+fn created(resource: &Json, namespace: &Json, mut object: Json, error: &Json) -> Json {
     if let Some(metadata) = object["metadata"].as_object_mut() {
         metadata.remove("namespace");
     }
