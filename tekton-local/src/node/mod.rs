@@ -322,7 +322,7 @@ fn forget(workers: &mut Workers, uid: &str) {
     }
 }
 
-/// Removes the directories of claims that have gone.
+/// Binds claims as they come, and removes the directories and volumes of those that have gone.
 async fn claims(ctx: Arc<Context>, mut stopped: watch::Receiver<bool>) {
     let mut events = pin!(watcher(Api::<PersistentVolumeClaim>::all(ctx.client.clone()), watcher::Config::default()));
     loop {
@@ -332,7 +332,11 @@ async fn claims(ctx: Arc<Context>, mut stopped: watch::Receiver<bool>) {
         };
         match event {
             None => return,
-            Some(Ok(watcher::Event::Delete(claim))) => remove(volumes::claims::path(&ctx, &claim)).await,
+            Some(Ok(watcher::Event::Delete(claim))) => volumes::claims::release(&ctx, &claim).await,
+            Some(Ok(watcher::Event::Apply(claim) | watcher::Event::InitApply(claim))) => {
+                // A claim that can't be bound now is bound by the first pod that uses it, or that pod says why not.
+                drop(volumes::claims::ensure(&ctx, &claim).await);
+            }
             Some(Ok(_)) => {}
             Some(Err(_)) => tokio::time::sleep(std::time::Duration::from_millis(500)).await,
         }

@@ -3,7 +3,7 @@
 use super::super::Context;
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, Pod};
 use kube::Api;
-use kube::api::{Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::json;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -20,13 +20,33 @@ pub(super) async fn directory(ctx: &Context, pod: &Pod, name: &str) -> Result<Pa
     if claim.metadata.deletion_timestamp.is_some() {
         return Err(format!("persistentvolumeclaim \"{name}\" is being deleted"));
     }
-    let dir = path(ctx, &claim);
+    ensure(ctx, &claim).await
+}
+
+/// Makes the directory of a claim and binds it, once.
+pub(in crate::node) async fn ensure(ctx: &Context, claim: &PersistentVolumeClaim) -> Result<PathBuf, String> {
+    let dir = path(ctx, claim);
+    let phase = claim.status.as_ref().and_then(|s| s.phase.as_deref());
+    if claim.metadata.deletion_timestamp.is_some() {
+        return Ok(dir);
+    }
     std::fs::create_dir_all(&dir).map_err(|error| error.to_string())?;
     std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o777)).map_err(|error| error.to_string())?;
-    if claim.status.as_ref().and_then(|s| s.phase.as_deref()) != Some("Bound") {
-        bind(ctx, &claims, &claim, &dir).await.map_err(|error| error.to_string())?;
+    if phase != Some("Bound") {
+        let namespace = claim.metadata.namespace.as_deref().unwrap_or("default");
+        let claims = Api::<PersistentVolumeClaim>::namespaced(ctx.client.clone(), namespace);
+        bind(ctx, &claims, claim, &dir).await.map_err(|error| error.to_string())?;
     }
     Ok(dir)
+}
+
+/// Removes what a claim that has gone leaves behind.
+pub(in crate::node) async fn release(ctx: &Context, claim: &PersistentVolumeClaim) {
+    if let Some(volume) = claim.spec.as_ref().and_then(|spec| spec.volume_name.as_deref()) {
+        // A server without this kind never had the volume.
+        drop(Api::<PersistentVolume>::all(ctx.client.clone()).delete(volume, &DeleteParams::default()).await);
+    }
+    super::super::remove(path(ctx, claim)).await;
 }
 
 /// Where a claim keeps its files.
