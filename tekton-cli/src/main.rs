@@ -50,5 +50,10 @@ fn printed(text: impl AsRef<str>) -> ExitCode {
 }
 
 fn crds() -> String {
-    tekton_types::crd::crds().iter().map(|crd| format!("---\n{}", tekton_types::yaml::to_string(crd))).collect()
+    let mut text = String::new();
+    for crd in tekton_types::crd::crds() {
+        text.push_str("---\n");
+        text.push_str(&tekton_types::yaml::to_string(&crd));
+    }
+    text
 }

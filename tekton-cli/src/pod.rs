@@ -38,12 +38,17 @@ pub(crate) fn pod(arguments: &PodArguments) -> Result<String, String> {
             return Err("a PipelineRun has a Pod for each of its TaskRuns; give a TaskRun or a Task".to_owned());
         };
         let pod = world.pod_of(*run)?;
-        text.push_str(&match arguments.output {
-            ObjectFormat::Yaml => format!("---\n{}", yaml::to_string(&pod)),
-            ObjectFormat::Json => serde_json::to_string_pretty(&pod).map_err(|error| error.to_string())? + "\n",
-        });
+        if arguments.output == ObjectFormat::Json {
+            text.push_str(&serde_json::to_string_pretty(&pod).map_err(|error| error.to_string())?);
+            text.push('\n');
+            continue;
+        }
+        if !text.is_empty() {
+            text.push_str("---\n");
+        }
+        text.push_str(&yaml::to_string(&pod));
     }
-    Ok(text.strip_prefix("---\n").map_or(text.clone(), str::to_owned))
+    Ok(text)
 }
 
 /// The objects of the files by kind and name.

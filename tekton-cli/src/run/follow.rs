@@ -22,10 +22,10 @@ const TICK: Duration = Duration::from_millis(100);
 const DRAIN: Duration = Duration::from_secs(5);
 
 enum Event {
-    Task(TaskRun),
-    Pipeline(PipelineRun),
-    Custom(CustomRun),
-    Pod(Pod),
+    Task(Box<TaskRun>),
+    Pipeline(Box<PipelineRun>),
+    Custom(Box<CustomRun>),
+    Pod(Box<Pod>),
 }
 
 /// Follows `runs` until each has ended; returns what is known of the world then.
@@ -44,10 +44,16 @@ pub(crate) async fn to_the_end(
     let mut follower = Follower::new(pods.clone(), sender);
     let config = watcher::Config::default();
     let mut events = stream::select_all([
-        watch::<TaskRun>(client, namespace, &config).map(|found| found.map(Event::Task)).boxed(),
-        watch::<PipelineRun>(client, namespace, &config).map(|found| found.map(Event::Pipeline)).boxed(),
-        watch::<CustomRun>(client, namespace, &config).map(|found| found.map(Event::Custom)).boxed(),
-        watch::<Pod>(client, namespace, &config).map(|found| found.map(Event::Pod)).boxed(),
+        watch::<TaskRun>(client, namespace, &config)
+            .map(|found| found.map(|found| Event::Task(Box::new(found))))
+            .boxed(),
+        watch::<PipelineRun>(client, namespace, &config)
+            .map(|found| found.map(|found| Event::Pipeline(Box::new(found))))
+            .boxed(),
+        watch::<CustomRun>(client, namespace, &config)
+            .map(|found| found.map(|found| Event::Custom(Box::new(found))))
+            .boxed(),
+        watch::<Pod>(client, namespace, &config).map(|found| found.map(|found| Event::Pod(Box::new(found)))).boxed(),
     ]);
     let mut ticks = tokio::time::interval(TICK);
     loop {
@@ -120,9 +126,9 @@ where
 fn observe(world: &mut World, follower: &mut Follower, event: Event) {
     let now = Timestamp::now();
     match event {
-        Event::Task(task_run) => world.observe_task_run(task_run, now),
-        Event::Pipeline(run) => world.observe_pipeline_run(run, now),
-        Event::Custom(run) => world.observe_custom_run(run, now),
+        Event::Task(task_run) => world.observe_task_run(*task_run, now),
+        Event::Pipeline(run) => world.observe_pipeline_run(*run, now),
+        Event::Custom(run) => world.observe_custom_run(*run, now),
         Event::Pod(pod) => {
             let label = |key: &str| pod.metadata.labels.as_ref().and_then(|labels| labels.get(key));
             let task =

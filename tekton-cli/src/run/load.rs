@@ -1,8 +1,10 @@
 //! From files and flags to the objects that are created: everything that is not a run, then the runs.
 
 use serde_json::{Value, json};
+use tekton_types::Object;
 use tekton_types::duration::GoDuration;
 use tekton_types::v1::{Param, ParamSpec, PipelineRun, PipelineSpec, TaskRun, TaskSpec, TimeoutFields};
+use tekton_types::v1beta1::convert;
 
 use super::params;
 use super::workspaces::Workspace;
@@ -45,6 +47,7 @@ pub(crate) enum Run {
 pub(crate) fn load(all: Vec<Value>, overrides: &Overrides) -> Result<Loaded, String> {
     let mut loaded = Loaded::default();
     for object in all {
+        let object = to_hub(object)?;
         if is_tekton(&object, "PipelineRun") {
             loaded.runs.push(Run::Pipeline(typed(object)?));
         } else if is_tekton(&object, "TaskRun") {
@@ -61,6 +64,18 @@ pub(crate) fn load(all: Vec<Value>, overrides: &Overrides) -> Result<Loaded, Str
         apply(run, &loaded.objects, overrides)?;
     }
     Ok(loaded)
+}
+
+/// An object of an older version of Tekton's API at the version that everything works with.
+fn to_hub(object: Value) -> Result<Value, String> {
+    let older = ["tekton.dev/v1beta1", "tekton.dev/v1alpha1"].iter().any(|version| object["apiVersion"] == *version);
+    if !older {
+        return Ok(object);
+    }
+    match Object::from_json(&object) {
+        (Some(typed), _) => convert::to_hub(typed).map(|typed| typed.to_json()).map_err(|error| error.to_string()),
+        (None, problems) => Err(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
+    }
 }
 
 /// The run of the only Pipeline, else of the only Task.
@@ -183,6 +198,16 @@ mod tests {
         other["metadata"]["name"] = json!("wave");
         let error = load(vec![task(), other], &Overrides::default()).expect_err("which one is not said");
         assert_eq!(error, "which of the tasks greet, wave is meant? Add a TaskRun or Pipeline that says so");
+    }
+
+    #[test]
+    fn an_older_version_is_converted_on_the_way_in() {
+        let run = json!({"apiVersion": "tekton.dev/v1beta1", "kind": "PipelineRun", "metadata": {"name": "old"},
+            "spec": {"timeout": "5m", "pipelineRef": {"name": "p"}}});
+        let loaded = load(vec![run], &Overrides::default()).expect("it is a run");
+        let [Run::Pipeline(run)] = &loaded.runs[..] else { panic!("it is a PipelineRun") };
+        let timeout = run.spec.timeouts.as_ref().and_then(|timeouts| timeouts.pipeline);
+        assert_eq!(timeout.map(|timeout| timeout.to_string()).as_deref(), Some("5m0s"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use tekton_types::condition::Condition;
 use tekton_types::v1::{ParamValue, PipelineRun, PipelineTask, StepState, TaskRun};
 
 use super::style::{Paint, Tone};
-use super::world::{RunKey, Timed, World, succeeded};
+use super::world::{RunKey, Timed, World, children, succeeded};
 
 /// What a line of the tree says about its task or step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,12 +22,11 @@ enum Mark {
 impl Mark {
     fn of(condition: Option<&Condition>) -> Self {
         match condition.map(|condition| (condition.status.as_str(), condition.reason.as_str())) {
-            None => Self::Waiting,
             Some(("True", _)) => Self::Succeeded,
             Some(("False", reason)) if reason.contains("Cancelled") => Self::Cancelled,
             Some(("False", "FailureIgnored")) => Self::Ignored,
             Some(("False", _)) => Self::Failed,
-            Some((_, "Started" | "Pending" | "TaskRunPending" | "PipelineRunPending")) => Self::Waiting,
+            None | Some((_, "Started" | "Pending" | "TaskRunPending" | "PipelineRunPending")) => Self::Waiting,
             Some(_) => Self::Running,
         }
     }
@@ -166,8 +165,8 @@ fn pipeline_task_nodes(
     nodes: &mut Vec<Node>,
 ) {
     let before = nodes.len();
-    let children = run.status.child_references.iter().zip(world.children(run));
-    for (reference, key) in children.filter(|(reference, _)| reference.pipeline_task_name == task.name) {
+    let listed = run.status.child_references.iter().zip(children(run));
+    for (reference, key) in listed.filter(|(reference, _)| reference.pipeline_task_name == task.name) {
         let label = if reference.display_name.is_empty() || reference.display_name == task.name {
             task.name.clone()
         } else {
@@ -296,5 +295,67 @@ pub(crate) fn seconds(time: SignedDuration) -> String {
         format!("{}.{}s", tenths / 10, tenths % 10)
     } else {
         format!("{}m{:02}s", tenths / 600, tenths / 10 % 60)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(seconds).expect("the time is in range")
+    }
+
+    #[test]
+    fn the_tree_shows_tasks_steps_skips_and_finally_in_the_order_of_the_pipeline() {
+        let run = json!({
+            "metadata": {"name": "ci", "uid": "p"},
+            "spec": {"pipelineSpec": {
+                "tasks": [{"name": "build"}, {"name": "deploy"}], "finally": [{"name": "report"}],
+            }},
+            "status": {
+                "startTime": "2026-01-01T00:00:00Z",
+                "conditions": [{"type": "Succeeded", "status": "Unknown", "reason": "Running"}],
+                "skippedTasks": [{"name": "deploy", "reason": "When Expressions evaluated to false"}],
+                "childReferences": [{"kind": "TaskRun", "name": "ci-build", "pipelineTaskName": "build"}],
+            },
+        });
+        let build = json!({
+            "metadata": {"name": "ci-build", "uid": "t"},
+            "status": {
+                "startTime": "2026-01-01T00:00:00Z",
+                "conditions": [{"type": "Succeeded", "status": "Unknown", "reason": "Running"}],
+                "steps": [
+                    {"name": "compile", "terminated": {"exitCode": 0}, "terminationReason": "Completed"},
+                    {"name": "test", "running": {}},
+                    {"name": "pack", "running": {}},
+                ],
+            },
+        });
+        let mut world = World::default();
+        world.observe_pipeline_run(serde_json::from_value(run).expect("it is a PipelineRun"), at(0));
+        world.observe_task_run(serde_json::from_value(build).expect("it is a TaskRun"), at(1));
+        let lines = draw(&world, &RunKey::Pipeline("ci".to_owned()), at(3), false, Paint::never());
+        assert_eq!(
+            lines,
+            [
+                "● PipelineRun ci      3.0s",
+                "├─ ● build            2.0s",
+                "│  ├─ ✓ compile       0.0s",
+                "│  ├─ ● test          2.0s",
+                "│  └─ ○ pack",
+                "├─ – deploy                 skipped: When Expressions evaluated to false",
+                "└─ ○ finally",
+                "   └─ ○ report",
+            ]
+        );
+    }
+
+    #[test]
+    fn times_are_short() {
+        let texts = [0, 300, 59_950, 185_000].map(|millis| seconds(SignedDuration::from_millis(millis)));
+        assert_eq!(texts, ["0.0s", "0.3s", "59.9s", "3m05s"]);
     }
 }

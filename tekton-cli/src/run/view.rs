@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::style::{Paint, Tone};
 use super::tree;
-use super::world::{RunKey, World};
+use super::world::{RunKey, Timed, World, children};
 
 /// Rows of the terminal that the live tree may take.
 const MAX_LIVE_ROWS: usize = 40;
@@ -153,10 +153,10 @@ fn changes(world: &World, runs: &[RunKey], said: &mut BTreeMap<String, String>, 
             if let RunKey::Pipeline(name) = &key
                 && let Some(pipeline_run) = world.pipeline_runs.get(name)
             {
-                let children = pipeline_run.status.child_references.iter().zip(world.children(pipeline_run));
+                let listed = pipeline_run.status.child_references.iter().zip(children(pipeline_run));
                 let prefix = if key == *run { String::new() } else { format!("{label} / ") };
                 pending.extend(
-                    children.rev().map(|(child, key)| (key, format!("task {prefix}{}", child.pipeline_task_name))),
+                    listed.rev().map(|(child, key)| (key, format!("task {prefix}{}", child.pipeline_task_name))),
                 );
                 for skipped in &pipeline_run.status.skipped_tasks {
                     tell(
@@ -173,7 +173,7 @@ fn changes(world: &World, runs: &[RunKey], said: &mut BTreeMap<String, String>, 
                 "False" => format!("{}: {}", condition.reason, condition.message.trim()),
                 _ => continue_or_wait(&condition.reason).to_owned(),
             };
-            let took = world.uid(&key).and_then(|uid| world.took(&super::world::Timed::Run(uid), now));
+            let took = world.uid(&key).and_then(|uid| world.took(&Timed::Run(uid), now));
             let key = format!("{label}\u{0}{}", key.describe());
             if said.get(&key) != Some(&state) {
                 let time = match (condition.status.as_str(), took) {

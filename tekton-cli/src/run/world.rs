@@ -7,9 +7,6 @@ use tekton_types::condition::Condition;
 use tekton_types::v1::{PipelineRun, TaskRun};
 use tekton_types::v1beta1::CustomRun;
 
-/// The label that names the pipeline task of a child.
-const PIPELINE_TASK: &str = tekton_contract::labels::PIPELINE_TASK;
-
 /// A run that was asked for, by kind and name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RunKey {
@@ -135,19 +132,6 @@ impl World {
         }
     }
 
-    /// Children of a PipelineRun in the order in which it lists them: TaskRuns, CustomRuns and PipelineRuns.
-    pub(crate) fn children(&self, run: &PipelineRun) -> Vec<RunKey> {
-        run.status
-            .child_references
-            .iter()
-            .map(|child| match child.kind.as_str() {
-                "PipelineRun" => RunKey::Pipeline(child.name.clone()),
-                "CustomRun" => RunKey::Custom(child.name.clone()),
-                _ => RunKey::Task(child.name.clone()),
-            })
-            .collect()
-    }
-
     /// The uid of a run that has been seen.
     pub(crate) fn uid(&self, key: &RunKey) -> Option<String> {
         match key {
@@ -156,13 +140,19 @@ impl World {
             RunKey::Custom(name) => self.custom_runs.get(name)?.metadata.uid.clone(),
         }
     }
+}
 
-    /// The pipeline task that a TaskRun belongs to, else its own name.
-    pub(crate) fn task_label<'a>(&'a self, task_run: &'a TaskRun) -> &'a str {
-        let labels = task_run.metadata.labels.as_ref();
-        let own = task_run.metadata.name.as_deref().unwrap_or_default();
-        labels.and_then(|labels| labels.get(PIPELINE_TASK)).map_or(own, String::as_str)
-    }
+/// Children of a PipelineRun in the order in which it lists them: TaskRuns, CustomRuns and PipelineRuns.
+pub(crate) fn children(run: &PipelineRun) -> Vec<RunKey> {
+    run.status
+        .child_references
+        .iter()
+        .map(|child| match child.kind.as_str() {
+            "PipelineRun" => RunKey::Pipeline(child.name.clone()),
+            "CustomRun" => RunKey::Custom(child.name.clone()),
+            _ => RunKey::Task(child.name.clone()),
+        })
+        .collect()
 }
 
 /// The condition of type `Succeeded`.
