@@ -123,7 +123,7 @@ const RUNS: &[Expected] = &[
         code: 0,
         reason: "Succeeded",
         message: "Tasks Completed: 1 (Failed: 0, Cancelled 0), Skipped: 0",
-        holds: &[("/items/1/status/retriesStatus/1/conditions/0/reason", "Failed")],
+        holds: &[("/items/1/status/retriesStatus/1/conditions/0/reason", "StepFailed")],
     },
     Expected {
         file: "workspaces.yaml",
