@@ -65,7 +65,8 @@ async fn pods_done(pods: &Api<Pod>, label: &str, inits: usize, mains: usize) {
         let list = |prefix: &str, count: usize| -> Vec<Value> {
             (0..count).map(|index| container(&format!("{prefix}{index}"), "exit 0")).collect()
         };
-        let spec = json!({ "restartPolicy": "Never", "initContainers": list("i", inits), "containers": list("c", mains) });
+        let spec =
+            json!({ "restartPolicy": "Never", "initContainers": list("i", inits), "containers": list("c", mains) });
         let begin = Instant::now();
         create(pods, &name, spec).await;
         until(pods, &name, "Succeeded").await;

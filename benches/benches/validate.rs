@@ -101,7 +101,9 @@ fn sized(what: &str, size: usize, text: &str) {
 }
 
 fn pipeline(size: usize) -> String {
-    let mut text = "apiVersion: tekton.dev/v1\nkind: Pipeline\nmetadata: {name: p}\nspec:\n  params: [{name: a}]\n  tasks:\n".to_owned();
+    let mut text =
+        "apiVersion: tekton.dev/v1\nkind: Pipeline\nmetadata: {name: p}\nspec:\n  params: [{name: a}]\n  tasks:\n"
+            .to_owned();
     for index in 0..size {
         let _ = write!(
             text,

@@ -57,7 +57,7 @@ pub struct Images {
 #[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// A fact is unknown; [`needs`] lists all that are.
+    /// A fact is unknown; `needs` lists all that are.
     #[error("{0:?} is not known yet")]
     Needs(Need),
     /// A fact could not be fetched.

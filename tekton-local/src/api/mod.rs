@@ -1,4 +1,4 @@
-//! The API server: from a request to a response over the store. No sockets: those are in [`crate::server`].
+//! The API server: from a request to a response over the store. No sockets: those are in module `server`.
 
 pub mod admission;
 mod create;

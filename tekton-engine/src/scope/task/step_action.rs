@@ -60,7 +60,9 @@ fn resolve(given: &[Param], declared: &[ParamSpec]) -> Result<Vec<Param>, StepAc
         let value = given.iter().rfind(|param| param.name == spec.name).map(|param| &param.value);
         match (value, &spec.default) {
             (None, Some(ParamValue::String(text))) if text.contains("$(params.") => waiting.push((spec, text)),
-            (Some(value), _) | (None, Some(value)) => resolved.push(Param { name: spec.name.clone(), value: value.clone() }),
+            (Some(value), _) | (None, Some(value)) => {
+                resolved.push(Param { name: spec.name.clone(), value: value.clone() })
+            }
             (None, None) => {}
         }
     }
