@@ -18,7 +18,7 @@ pub(crate) fn validate(arguments: &ValidateArguments) -> Result<ExitCode, String
     let config = settings::config(&settings::config_maps(&arguments.settings)?)?;
     let report = check_files(&sources, &Options { config, lint: arguments.lint, alone: false });
     let text = match arguments.output {
-        ReportFormat::Human => format!("{}{}\n", render::text(&report, &sources), render::summary(&report)),
+        ReportFormat::Human => render::text(&report, &sources),
         ReportFormat::Json => render::json(&report).to_string() + "\n",
         ReportFormat::Sarif => render::sarif(&report).to_string() + "\n",
         ReportFormat::Github => render::github(&report),

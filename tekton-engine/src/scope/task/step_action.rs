@@ -61,7 +61,7 @@ fn resolve(given: &[Param], declared: &[ParamSpec]) -> Result<Vec<Param>, StepAc
         match (value, &spec.default) {
             (None, Some(ParamValue::String(text))) if text.contains("$(params.") => waiting.push((spec, text)),
             (Some(value), _) | (None, Some(value)) => {
-                resolved.push(Param { name: spec.name.clone(), value: value.clone() })
+                resolved.push(Param { name: spec.name.clone(), value: value.clone() });
             }
             (None, None) => {}
         }
