@@ -239,7 +239,14 @@ impl Checker<'_> {
                     quote(&bound.name),
                     quote(name)
                 );
-                self.add("undeclared-workspace", message, format!("{path}.workspaces[{index}]"));
+                let help = format!(
+                    "declare it in Task {}: `workspaces: [{{name: {}}}]`, or take this binding away",
+                    quote(name),
+                    bound.name
+                );
+                let path = format!("{path}.workspaces[{index}]");
+                let found = Diagnostic::new("undeclared-workspace", Severity::Error, message, [path]);
+                self.found.push(found.with_help(help));
             }
         }
     }

@@ -19,7 +19,7 @@ use super::world::{RunKey, World};
 /// How often the times of a live tree move.
 const TICK: Duration = Duration::from_millis(100);
 /// How long the logs of ended steps may take to arrive.
-const DRAIN: Duration = Duration::from_secs(5);
+const DRAIN: Duration = Duration::from_secs(1);
 
 enum Event {
     Task(Box<TaskRun>),

@@ -71,7 +71,7 @@ impl World {
     pub(crate) fn observe_task_run(&mut self, task_run: TaskRun, now: Timestamp) {
         let uid = task_run.metadata.uid.clone().unwrap_or_default();
         let status = &task_run.status;
-        self.observe(Timed::Run(uid.clone()), status.start_time.is_some(), status.completion_time.is_some(), now);
+        self.observe(Timed::Run(uid.clone()), status.start_time.is_some(), decided(&status.conditions), now);
         let mut previous_ended = true;
         for step in &status.steps {
             let begun = previous_ended && (step.running.is_some() || step.terminated.is_some());
@@ -85,7 +85,7 @@ impl World {
     pub(crate) fn observe_pipeline_run(&mut self, run: PipelineRun, now: Timestamp) {
         let uid = run.metadata.uid.clone().unwrap_or_default();
         let status = &run.status;
-        self.observe(Timed::Run(uid), status.start_time.is_some(), status.completion_time.is_some(), now);
+        self.observe(Timed::Run(uid), status.start_time.is_some(), decided(&status.conditions), now);
         self.pipeline_runs.insert(run.metadata.name.clone().unwrap_or_default(), run);
     }
 
@@ -93,7 +93,7 @@ impl World {
     pub(crate) fn observe_custom_run(&mut self, run: CustomRun, now: Timestamp) {
         let uid = run.metadata.uid.clone().unwrap_or_default();
         let status = &run.status;
-        self.observe(Timed::Run(uid), status.start_time.is_some(), status.completion_time.is_some(), now);
+        self.observe(Timed::Run(uid), status.start_time.is_some(), decided(&status.conditions), now);
         self.custom_runs.insert(run.metadata.name.clone().unwrap_or_default(), run);
     }
 
@@ -153,6 +153,11 @@ pub(crate) fn children(run: &PipelineRun) -> Vec<RunKey> {
             _ => RunKey::Task(child.name.clone()),
         })
         .collect()
+}
+
+/// Whether it is known how the run ended.
+fn decided(conditions: &[Condition]) -> bool {
+    succeeded(conditions).is_some_and(|condition| !condition.is_unknown())
 }
 
 /// The condition of type `Succeeded`.
