@@ -350,6 +350,36 @@ spec:
     assert!(started.elapsed() < Duration::from_secs(45), "it waited for the step");
 }
 
+#[test]
+fn a_workspace_can_be_a_directory_of_this_machine_and_nothing_else_is_written() {
+    if !namespaces_work() {
+        return;
+    }
+    let manifest = "\
+apiVersion: tekton.dev/v1
+kind: Task
+metadata: {name: bind}
+spec:
+  workspaces: [{name: source}]
+  steps:
+    - name: write
+      image: busybox
+      workingDir: $(workspaces.source.path)
+      script: |
+        echo made > made.txt
+        if touch /etc/made 2>/dev/null; then echo 'the root can be written'; exit 1; fi
+";
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let file = folder.path().join("task.yaml");
+    std::fs::write(&file, manifest).expect("the file can be written");
+    let bound = folder.path().join("bound");
+    std::fs::create_dir(&bound).expect("a folder can be made");
+    let workspace = format!("source={}", bound.display());
+    let output = tekton(&["run", "-f", &file.display().to_string(), "-w", &workspace]);
+    assert_eq!(output.status.code(), Some(0), "{}{}", text(&output.stdout), text(&output.stderr));
+    assert_eq!(std::fs::read_to_string(bound.join("made.txt")).expect("the step wrote it"), "made\n");
+}
+
 /// Ends the server when the test ends, however it ends.
 struct Server(std::process::Child);
 

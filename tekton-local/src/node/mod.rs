@@ -102,6 +102,10 @@ struct Context {
 }
 
 impl Context {
+    fn allows_host_path(&self, path: &std::path::Path) -> bool {
+        self.allow_host_path || self.allowed_host_paths.iter().any(|allowed| allowed == path)
+    }
+
     fn pod_dir(&self, pod: &Pod) -> PathBuf {
         self.data_dir.join("pods").join(pod.metadata.uid.as_deref().unwrap_or("unknown"))
     }

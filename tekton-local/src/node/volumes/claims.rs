@@ -25,13 +25,16 @@ pub(super) async fn directory(ctx: &Context, pod: &Pod, name: &str) -> Result<Pa
 
 /// Makes the directory of a claim and binds it, once.
 pub(in crate::node) async fn ensure(ctx: &Context, claim: &PersistentVolumeClaim) -> Result<PathBuf, String> {
-    let dir = path(ctx, claim);
+    let made = given(ctx, claim).await?;
+    let dir = made.clone().unwrap_or_else(|| path(ctx, claim));
     let phase = claim.status.as_ref().and_then(|s| s.phase.as_deref());
     if claim.metadata.deletion_timestamp.is_some() {
         return Ok(dir);
     }
-    std::fs::create_dir_all(&dir).map_err(|error| error.to_string())?;
-    std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o777)).map_err(|error| error.to_string())?;
+    if made.is_none() {
+        std::fs::create_dir_all(&dir).map_err(|error| error.to_string())?;
+        std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o777)).map_err(|error| error.to_string())?;
+    }
     if phase != Some("Bound") {
         let namespace = claim.metadata.namespace.as_deref().unwrap_or("default");
         let claims = Api::<PersistentVolumeClaim>::namespaced(ctx.client.clone(), namespace);
@@ -40,11 +43,31 @@ pub(in crate::node) async fn ensure(ctx: &Context, claim: &PersistentVolumeClaim
     Ok(dir)
 }
 
+/// The directory of the host that the claim's volume stands for, when the claim names a volume that was there before.
+async fn given(ctx: &Context, claim: &PersistentVolumeClaim) -> Result<Option<PathBuf>, String> {
+    let Some(name) = claim.spec.as_ref().and_then(|spec| spec.volume_name.as_deref()).filter(|name| !name.is_empty())
+    else {
+        return Ok(None);
+    };
+    let volume = Api::<PersistentVolume>::all(ctx.client.clone()).get_opt(name).await.map_err(|e| e.to_string())?;
+    let Some(host) = volume.and_then(|volume| volume.spec?.host_path) else { return Ok(None) };
+    let dir = PathBuf::from(&host.path);
+    if dir == path(ctx, claim) {
+        return Ok(None);
+    }
+    if ctx.allows_host_path(&dir) { Ok(Some(dir)) } else { Err(super::not_allowed(&host.path)) }
+}
+
 /// Removes what a claim that has gone leaves behind.
 pub(in crate::node) async fn release(ctx: &Context, claim: &PersistentVolumeClaim) {
-    if let Some(volume) = claim.spec.as_ref().and_then(|spec| spec.volume_name.as_deref()) {
+    if let Some(name) = claim.spec.as_ref().and_then(|spec| spec.volume_name.as_deref()) {
+        let volumes = Api::<PersistentVolume>::all(ctx.client.clone());
+        let policy = |volume: PersistentVolume| volume.spec?.persistent_volume_reclaim_policy;
         // A server without this kind never had the volume.
-        drop(Api::<PersistentVolume>::all(ctx.client.clone()).delete(volume, &DeleteParams::default()).await);
+        let volume = volumes.get_opt(name).await.ok().flatten();
+        if volume.and_then(policy).as_deref() == Some("Delete") {
+            drop(volumes.delete(name, &DeleteParams::default()).await);
+        }
     }
     super::super::remove(path(ctx, claim)).await;
 }

@@ -150,12 +150,10 @@ async fn make(ctx: &Context, pod: &Pod, volume: &Volume) -> Result<Prepared, Str
         return Ok(Prepared { path, is_file: false, read_only: claim.read_only == Some(true), files: None });
     }
     if let Some(host) = &volume.host_path {
-        if !ctx.allow_host_path
-            && !ctx.allowed_host_paths.iter().any(|allowed| std::path::Path::new(&host.path) == allowed)
-        {
-            return Err(format!("hostPath \"{}\" is not allowed on this node", host.path));
-        }
         let path = PathBuf::from(&host.path);
+        if !ctx.allows_host_path(&path) {
+            return Err(not_allowed(&host.path));
+        }
         match host.type_.as_deref() {
             Some("DirectoryOrCreate") => std::fs::create_dir_all(&path).map_err(text)?,
             Some("FileOrCreate") => {
@@ -168,4 +166,8 @@ async fn make(ctx: &Context, pod: &Pod, volume: &Volume) -> Result<Prepared, Str
         return Ok(Prepared { path, is_file: !kind.is_dir(), read_only: false, files: None });
     }
     Err("this kind of volume is not supported by the local node".to_owned())
+}
+
+fn not_allowed(path: &str) -> String {
+    format!("hostPath \"{path}\" is not allowed on this node")
 }
