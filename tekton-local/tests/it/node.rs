@@ -470,7 +470,7 @@ async fn a_node_that_is_killed_leaves_nothing() {
     for delay in [0, 3, 7, 15, 30, 60, 120, 200] {
         let mark = format!("{}.{delay}", 100_000 + std::process::id());
         let mut victim = std::process::Command::new(std::env::current_exe().expect("this program"))
-            .args(["--exact", "a_node_that_is_killed_leaves_nothing", "--nocapture"])
+            .args(["--exact", "node::a_node_that_is_killed_leaves_nothing", "--nocapture"])
             .env(VICTIM, dir.path().join("node"))
             .env("MARK", &mark)
             .stdout(std::process::Stdio::piped())

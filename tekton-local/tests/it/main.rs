@@ -1,0 +1,4 @@
+//! The embedded Kubernetes as its clients see it: one program, a module for each side.
+
+mod cluster;
+mod node;
