@@ -150,13 +150,28 @@ pub(crate) enum GraphFormat {
 
 /// `tekton pod`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+With --diff the Pods are compared by container and field. What a cluster adds to a Pod (identity, node, token volume,
+defaults) and what is random in it (names of script files) are left out, so a Pod from `kubectl get pod -o yaml` can be
+given as it is. `expected` is what OTHER holds, `got` what is built here.
+
+Exit code: 0 printed, or no difference; 1 the Pods differ; 2 invalid input or usage.")]
 pub(crate) struct PodArguments {
     /// File with a TaskRun, or a Task and perhaps its TaskRun; may be given more than once.
     #[arg(short, long = "filename", value_name = "FILE", required = true)]
     pub(crate) filename: Vec<PathBuf>,
+    /// Value of a param. For an array: `a,b,c` or a JSON list; for an object: `key=value,key=value` or a JSON object.
+    #[arg(short, long = "param", value_name = "NAME=VALUE")]
+    pub(crate) param: Vec<String>,
     /// Shape of the Pod.
-    #[arg(short, long, value_enum, default_value_t = ObjectFormat::Yaml)]
+    #[arg(short, long, value_enum, default_value_t = ObjectFormat::Yaml, conflicts_with = "diff")]
     pub(crate) output: ObjectFormat,
+    /// Print how the Pods differ from those of this file (or `-` for standard input) instead of the Pods.
+    #[arg(long, value_name = "OTHER")]
+    pub(crate) diff: Option<PathBuf>,
+    /// Tekton's configuration.
+    #[command(flatten)]
+    pub(crate) settings: Settings,
 }
 
 /// Shape of a printed object.

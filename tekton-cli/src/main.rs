@@ -27,7 +27,7 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => within_runtime(serve::serve(arguments)),
         Command::Validate(arguments) => check::validate(arguments),
         Command::Graph(arguments) => graph::graph(arguments).map(printed),
-        Command::Pod(arguments) => pod::pod(arguments).map(printed),
+        Command::Pod(arguments) => pod::pod(arguments),
         Command::Crds => Ok(printed(crds())),
     };
     ended.unwrap_or_else(|error| {

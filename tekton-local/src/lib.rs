@@ -40,6 +40,7 @@ mod workloads;
 
 pub use cluster::{LocalCluster, Options};
 pub use images::images;
+pub use kinds::default_pod;
 pub use server::Serving;
 pub use service::ApiService;
 pub use tekton::TektonAdmission;

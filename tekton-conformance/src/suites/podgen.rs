@@ -6,7 +6,7 @@ use tekton_podgen::{Input, Options, build};
 use tekton_types::v1::{TaskRun, TaskSpec};
 
 use super::podgen_support as support;
-use crate::{Case, diff};
+use crate::Case;
 
 pub(crate) fn check(case: &Case) -> Result<(), String> {
     let input = &case.input;
@@ -49,5 +49,5 @@ pub(crate) fn check(case: &Case) -> Result<(), String> {
     };
     let mut expect = case.expect.clone();
     support::strip_type(&mut expect["pod"]);
-    diff::equal(&expect, &ours)
+    support::equal_with_pod(&expect, &ours)
 }

@@ -13,7 +13,7 @@ use tekton_validate::{Operation, field_error, validate_with_source};
 use super::podgen_support as support;
 use super::reconcile::tidy;
 use crate::world::{Done, World, kind_called};
-use crate::{Case, diff};
+use crate::Case;
 
 pub(crate) fn check(case: &Case) -> Result<(), String> {
     let mut expect = case.expect.clone();
@@ -25,7 +25,7 @@ pub(crate) fn check(case: &Case) -> Result<(), String> {
         }
         support::strip_type(&mut side["pod"]);
     }
-    diff::equal(&tidy(&expect), &tidy(&ours))
+    support::equal_with_pod(&tidy(&expect), &tidy(&ours))
 }
 
 fn answer(input: &Value) -> Result<Value, String> {

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{LimitRange, Secret, ServiceAccount};
+use k8s_openapi::api::core::v1::{LimitRange, Pod, Secret, ServiceAccount};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tekton_podgen::image::{ImageMetadata, Reference};
 use tekton_podgen::{Fact, Facts, Images, Need, ServerVersion};
 use tekton_types::config::Config;
+
+use crate::diff;
 
 /// Reads a part of a case.
 pub(crate) fn read<T: DeserializeOwned>(value: &Value) -> Result<T, String> {
@@ -109,5 +111,43 @@ pub(crate) fn strip_type(pod: &mut Value) {
     if let Some(pod) = pod.as_object_mut() {
         pod.remove("apiVersion");
         pod.remove("kind");
+    }
+}
+
+/// Compares two answers. Where their member `pod` differs, the differences are told by container and field.
+pub(crate) fn equal_with_pod(expected: &Value, ours: &Value) -> Result<(), String> {
+    let Err(found) = diff::equal(expected, ours) else { return Ok(()) };
+    let pods = serde_json::from_value::<Pod>(expected["pod"].clone())
+        .and_then(|expected| Ok((expected, serde_json::from_value::<Pod>(ours["pod"].clone())?)));
+    let Ok((left, right)) = pods else { return Err(found) };
+    let mut lines: Vec<String> = tekton_podgen::diff::pods(&left, &right).iter().map(ToString::to_string).collect();
+    if lines.is_empty() {
+        return Err(found);
+    }
+    let mut rest = [expected.clone(), ours.clone()];
+    rest.iter_mut().for_each(|side| side["pod"] = Value::Null);
+    lines.extend(diff::differences(&rest[0], &rest[1]));
+    Err(lines.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_pod_that_differs_is_told_by_container_and_field_and_the_rest_by_path() {
+        let answer = |image: &str, lookups: u8| {
+            json!({
+                "pod": {"spec": {"containers": [{"name": "step-a", "image": image}]}},
+                "lookups": lookups,
+            })
+        };
+        assert_eq!(equal_with_pod(&answer("a", 1), &answer("a", 1)), Ok(()));
+        assert_eq!(
+            equal_with_pod(&answer("a", 1), &answer("b", 2)),
+            Err("container step-a image: expected \"a\", got \"b\"\n.lookups: expected 1, got 2".to_owned())
+        );
     }
 }

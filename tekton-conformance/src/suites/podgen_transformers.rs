@@ -10,7 +10,7 @@ use tekton_types::quantity::Quantity;
 use tekton_types::v1::Step;
 
 use super::podgen_support as support;
-use crate::{Case, diff};
+use crate::Case;
 
 pub(crate) fn check(case: &Case) -> Result<(), String> {
     let input = &case.input;
@@ -53,7 +53,7 @@ pub(crate) fn check(case: &Case) -> Result<(), String> {
         support::strip_type(&mut side["limitRange"]);
         canonical(side, false);
     }
-    diff::equal(&expect, &ours)
+    support::equal_with_pod(&expect, &ours)
 }
 
 fn transformed(input: &Value, transform: impl Fn(&mut Pod)) -> Result<Value, String> {

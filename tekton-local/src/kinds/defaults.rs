@@ -31,7 +31,7 @@ pub(super) fn apply(target: &Target, object: &mut Value) {
     match (target.resource.group.as_str(), target.resource.kind.as_str()) {
         ("", "Secret") => super::secret::default(object),
         ("", "Pod") => {
-            pod_spec(object_at(object, "spec"), true);
+            pod(object);
             pod_status(object);
         }
         ("", "PodTemplate") => pod_spec(object_at(object_at(object, "template"), "spec"), false),
@@ -179,6 +179,11 @@ fn job(object: &mut Value) {
         }
     }
     pod_spec(object_at(object_at(spec, "template"), "spec"), false);
+}
+
+/// Defaults of a pod, without its status.
+pub(super) fn pod(pod: &mut Value) {
+    pod_spec(object_at(pod, "spec"), true);
 }
 
 /// Defaults of a pod's spec; `running` pods also get what only admission sets.

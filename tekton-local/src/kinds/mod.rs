@@ -35,6 +35,11 @@ pub(crate) fn default(target: &Target, object: &mut Value) {
     defaults::apply(target, object);
 }
 
+/// Fills in what a Pod leaves to the server, as it is done when the Pod is created. The status is left alone.
+pub fn default_pod(pod: &mut Value) {
+    defaults::pod(pod);
+}
+
 /// What Kubernetes' own admission plugins do.
 ///
 /// Errors: the object is refused.

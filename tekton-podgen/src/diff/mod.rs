@@ -1,7 +1,12 @@
 //! Differences between two Pods in words: by container, then by field.
 //!
 //! Absent, `null` and empty are the same. Containers, volumes, variables and mounts are paired by their names and
-//! paths, so that one that was added does not make all that follow it differ.
+//! paths, so that one that was added does not make all that follow it differ. A Pod that was read from a cluster is made
+//! [`portable`] first.
+
+mod portable;
+
+pub use portable::portable;
 
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::Value;

@@ -1,9 +1,12 @@
-//! `tekton pod`: decides about a TaskRun in a world that holds the files and nothing else, and prints the Pod.
+//! `tekton pod`: decides about a TaskRun in a world that holds the files and nothing else, and prints or compares the Pod.
+
+mod diff;
 
 use std::collections::BTreeMap;
+use std::process::ExitCode;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::ServiceAccount;
+use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::Value as Json;
 use tekton_engine::{
@@ -17,38 +20,50 @@ use tekton_types::v1::TaskRun;
 use tekton_types::yaml;
 
 use crate::args::{ObjectFormat, PodArguments};
-use crate::files;
 use crate::run::load::{self, Overrides};
+use crate::{check, files, printed, settings};
 
 /// The version that a Pod is generated for.
 const KUBERNETES: (&str, &str) = ("1", "33");
 /// More rounds of asking than any decision needs.
 const MAX_ROUNDS: usize = 32;
 
-/// The Pod of every TaskRun of the files, or of the run of their only Task.
+/// Prints the Pod of every TaskRun of the files, or of the run of their only Task; or how it differs from another.
 ///
 /// Errors: unreadable files, no TaskRun, or a run that comes to no Pod, with its reason.
-pub(crate) fn pod(arguments: &PodArguments) -> Result<String, String> {
-    let objects = files::objects(&files::read_all(&arguments.filename)?)?;
-    let loaded = load::load(objects, &Overrides::default())?;
+pub(crate) fn pod(arguments: &PodArguments) -> Result<ExitCode, String> {
+    let is_stdin = |path: &std::path::PathBuf| path.as_os_str() == "-";
+    if arguments.diff.as_ref().is_some_and(is_stdin) && arguments.filename.iter().any(is_stdin) {
+        return Err("standard input can be read once: give a file to -f or to --diff".to_owned());
+    }
+    let config = settings::config(&settings::config_maps(&arguments.settings)?)?;
+    let sources = files::read_all(&arguments.filename)?;
+    check::before_run(&sources, &config)?;
+    let overrides = Overrides { params: arguments.param.clone(), ..Overrides::default() };
+    let loaded = load::load(files::objects(&sources)?, &overrides)?;
     let world = World::new(&loaded.objects)?;
-    let mut text = String::new();
+    let mut pods = Vec::with_capacity(loaded.runs.len());
     for run in loaded.runs {
         let load::Run::Task(run) = run else {
             return Err("a PipelineRun has a Pod for each of its TaskRuns; give a TaskRun or a Task".to_owned());
         };
-        let pod = world.pod_of(*run)?;
-        if arguments.output == ObjectFormat::Json {
-            text.push_str(&serde_json::to_string_pretty(&pod).map_err(|error| error.to_string())?);
-            text.push('\n');
-            continue;
-        }
-        if !text.is_empty() {
-            text.push_str("---\n");
-        }
-        text.push_str(&yaml::to_string(&pod));
+        pods.push(world.pod_of(*run, &config)?);
     }
-    Ok(text)
+    match &arguments.diff {
+        Some(other) => diff::report(&pods, other),
+        None => Ok(printed(text(&pods, arguments.output))),
+    }
+}
+
+fn text(pods: &[Pod], format: ObjectFormat) -> String {
+    let texts = pods.iter().map(|pod| match format {
+        ObjectFormat::Json => {
+            let text = serde_json::to_string_pretty(pod).expect("a Pod is representable in JSON");
+            text + "\n"
+        }
+        ObjectFormat::Yaml => yaml::to_string(pod),
+    });
+    texts.collect::<Vec<_>>().join(if format == ObjectFormat::Yaml { "---\n" } else { "" })
 }
 
 /// The objects of the files by kind and name.
@@ -71,26 +86,25 @@ impl World {
         Ok(Self { objects: world })
     }
 
-    fn pod_of(&self, mut run: TaskRun) -> Result<Json, String> {
+    fn pod_of(&self, mut run: TaskRun, config: &Config) -> Result<Pod, String> {
         let metadata = &mut run.metadata;
         if metadata.name.is_none() {
             metadata.name = metadata.generate_name.as_ref().map(|prefix| format!("{prefix}run"));
         }
         metadata.namespace.get_or_insert_with(|| "default".to_owned());
-        let config = Config::default();
-        tekton_types::defaults::SetDefaults::set_defaults(&mut run, &config);
+        tekton_types::defaults::SetDefaults::set_defaults(&mut run, config);
         let cluster = ClusterFacts {
             images: tekton_local::images(),
             release: env!("CARGO_PKG_VERSION").to_owned(),
             ..ClusterFacts::default()
         };
-        let env = Env { now: Timestamp::now(), config: &config, cluster: &cluster };
+        let env = Env { now: Timestamp::now(), config, cluster: &cluster };
         let mut facts = Facts::new();
         for _ in 0..MAX_ROUNDS {
             let decision = TaskRun::decide(&Snapshot { run: &run, facts: &facts }, &env);
             for effect in &decision.effects {
                 if let Effect::Create(Object::Pod(pod)) = effect {
-                    return serde_json::to_value(&**pod).map_err(|error| error.to_string());
+                    return Ok((**pod).clone());
                 }
             }
             if decision.is_settled() {
