@@ -63,10 +63,10 @@ pub struct EntrypointArgs {
     pub on_error: String,
     /// Nanoseconds after which the command is killed; 0 is never.
     pub timeout: Option<i64>,
-    /// File to copy the standard output to.
-    pub stdout_path: String,
-    /// File to copy the standard error to.
-    pub stderr_path: String,
+    /// File to copy the standard output to; `Some("")` is printed.
+    pub stdout_path: Option<String>,
+    /// File to copy the standard error to; `Some("")` is printed.
+    pub stderr_path: Option<String>,
     /// Names of the step results, separated by commas.
     pub step_results: String,
     /// When expressions as a JSON list.
@@ -77,8 +77,8 @@ pub struct EntrypointArgs {
     pub breakpoint_on_failure: bool,
     /// Stop before the command and wait for a person.
     pub debug_before_step: bool,
-    /// The program; empty takes it from the platform commands.
-    pub entrypoint: String,
+    /// The program; `None` and empty take it from the platform commands.
+    pub entrypoint: Option<String>,
     /// Arguments of the program.
     pub args: Vec<String>,
 }
@@ -189,6 +189,11 @@ pub fn usage(program: &str) -> String {
     out
 }
 
+/// A text that is printed unless it is empty.
+fn given(value: &str) -> Option<&str> {
+    (!value.is_empty()).then_some(value)
+}
+
 impl EntrypointArgs {
     /// Prints the arguments in the order of upstream's controller.
     pub fn to_args(&self) -> Vec<String> {
@@ -221,12 +226,11 @@ impl EntrypointArgs {
                 out.extend([flag.to_owned(), value.to_owned()]);
             }
         };
-        let given = |value: &'_ String| (!value.is_empty()).then(|| value.clone());
-        text(&mut out, "-wait_file", given(wait_file).as_deref());
+        text(&mut out, "-wait_file", given(wait_file));
         out.extend(wait_file_content.then(|| "-wait_file_content".to_owned()));
-        text(&mut out, "-post_file", given(post_file).as_deref());
+        text(&mut out, "-post_file", given(post_file));
         text(&mut out, "-termination_path", termination_path.as_deref());
-        text(&mut out, "-step_metadata_dir", given(step_metadata_dir).as_deref());
+        text(&mut out, "-step_metadata_dir", given(step_metadata_dir));
         out.extend(enable_spire.then(|| "-enable_spire".to_owned()));
         text(&mut out, "-spire_socket_path", spire_socket_path.as_deref());
         for credential in credentials {
@@ -235,16 +239,16 @@ impl EntrypointArgs {
         }
         text(&mut out, "-result_from", result_from.as_deref());
         out.extend(compress_termination_message.then(|| "-compress_termination_message=true".to_owned()));
-        text(&mut out, "-on_error", given(on_error).as_deref());
+        text(&mut out, "-on_error", given(on_error));
         text(&mut out, "-timeout", timeout.map(duration::format).as_deref());
-        text(&mut out, "-stdout_path", given(stdout_path).as_deref());
-        text(&mut out, "-stderr_path", given(stderr_path).as_deref());
-        text(&mut out, "-step_results", given(step_results).as_deref());
-        text(&mut out, "--when_expressions", given(when_expressions).as_deref());
+        text(&mut out, "-stdout_path", stdout_path.as_deref());
+        text(&mut out, "-stderr_path", stderr_path.as_deref());
+        text(&mut out, "-step_results", given(step_results));
+        text(&mut out, "--when_expressions", given(when_expressions));
         text(&mut out, "-results", results.as_deref());
         out.extend(breakpoint_on_failure.then(|| "-breakpoint_on_failure".to_owned()));
         out.extend(debug_before_step.then(|| "-debug_before_step".to_owned()));
-        text(&mut out, "-entrypoint", given(entrypoint).as_deref());
+        text(&mut out, "-entrypoint", entrypoint.as_deref());
         out.push("--".to_owned());
         out.extend_from_slice(args);
         out
@@ -329,14 +333,14 @@ impl EntrypointArgs {
     ) -> Result<(), String> {
         let value = value.to_owned();
         match name {
-            "entrypoint" => self.entrypoint = value,
+            "entrypoint" => self.entrypoint = Some(value),
             "on_error" => self.on_error = value,
             "post_file" => self.post_file = value,
             "result_from" => self.result_from = Some(value),
             "results" => self.results = Some(value),
             "spire_socket_path" => self.spire_socket_path = Some(value),
-            "stderr_path" => self.stderr_path = value,
-            "stdout_path" => self.stdout_path = value,
+            "stderr_path" => self.stderr_path = Some(value),
+            "stdout_path" => self.stdout_path = Some(value),
             "step_metadata_dir" => self.step_metadata_dir = value,
             "step_results" => self.step_results = value,
             "termination_path" => self.termination_path = Some(value),
@@ -427,14 +431,14 @@ mod tests {
                 compress_termination_message: flags[2],
                 on_error: g,
                 timeout,
-                stdout_path: h,
-                stderr_path: String::new(),
+                stdout_path: Some(h),
+                stderr_path: Some(String::new()),
                 step_results: i,
                 when_expressions: String::new(),
                 results,
                 breakpoint_on_failure: flags[3],
                 debug_before_step: flags[4],
-                entrypoint: j,
+                entrypoint: Some(j),
                 args,
             };
             prop_assert_eq!(EntrypointArgs::parse(&args.to_args()).unwrap(), Parsed { flags: args, positional: vec![] });

@@ -14,7 +14,7 @@
 //!
 //! let args = EntrypointArgs {
 //!     post_file: "/tekton/run/0/out".into(),
-//!     entrypoint: "echo".into(),
+//!     entrypoint: Some("echo".into()),
 //!     args: vec!["hi".into()],
 //!     ..EntrypointArgs::default()
 //! };

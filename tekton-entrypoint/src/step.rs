@@ -58,13 +58,12 @@ impl From<PathError> for StepError {
 /// Runs a step; its exit code.
 pub(crate) fn main(flags: &EntrypointArgs, credentials: &Credentials) -> i32 {
     credentials.write();
-    let mut command = if flags.entrypoint.is_empty() {
-        match platform_command() {
+    let mut command = match flags.entrypoint.as_ref().filter(|program| !program.is_empty()) {
+        Some(program) => vec![program.clone()],
+        None => match platform_command() {
             Ok(command) => command,
             Err(text) => return log::fatal(&text),
-        }
-    } else {
-        vec![flags.entrypoint.clone()]
+        },
     };
     command.extend_from_slice(&flags.args);
     let when = if flags.when_expressions.is_empty() {
@@ -258,7 +257,10 @@ impl Step<'_> {
             Ok(false) => return Ok(Ran::Skipped),
             Err(text) => return Ok(Ran::Ended(Err(StepError::Failed(text)))),
         }
-        let copies = Copies { output: &self.flags.stdout_path, error: &self.flags.stderr_path };
+        let copies = Copies {
+            output: self.flags.stdout_path.as_deref().unwrap_or_default(),
+            error: self.flags.stderr_path.as_deref().unwrap_or_default(),
+        };
         Ok(Ran::Ended(run::run(&command, copies, &mut limits).map_err(StepError::Run)))
     }
 

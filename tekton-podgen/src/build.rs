@@ -100,7 +100,7 @@ impl<'a> Builder<'a> {
         }
         let results_sidecar =
             self.sidecar_logs && (!self.task.results.is_empty() || init::any_refers_to_artifacts(&steps));
-        let sidecars = self.sidecars(results_sidecar);
+        let sidecars = self.sidecars(results_sidecar.then_some(&steps));
         let common = self.common_args(results_sidecar);
         let ready = ready_immediately(self.options.config, !sidecars.is_empty());
 
@@ -165,17 +165,17 @@ impl<'a> Builder<'a> {
         self.run.spec.debug.as_ref().filter(|_| self.alpha)
     }
 
-    fn sidecars(&self, results_sidecar: bool) -> Vec<Sidecar> {
+    /// The task's sidecars, and the one that prints the results of `printed` steps.
+    fn sidecars(&self, printed: Option<&Vec<Step>>) -> Vec<Sidecar> {
         let mut sidecars = self.task.sidecars.clone();
-        if results_sidecar {
-            let interval = self.options.config.defaults.default_sidecar_log_polling_interval.to_string();
-            sidecars.push(init::results_sidecar(
-                self.task,
-                &self.options.images.sidecar_log_results,
-                self.security,
-                self.windows,
-                &interval,
-            ));
+        if let Some(steps) = printed {
+            let how = init::ResultsSidecar {
+                image: &self.options.images.sidecar_log_results,
+                security: self.security,
+                windows: self.windows,
+                polling_interval: &self.options.config.defaults.default_sidecar_log_polling_interval.to_string(),
+            };
+            sidecars.push(init::results_sidecar(&self.task.results, steps, how));
         }
         merge::override_sidecars(&mut sidecars, &self.run.spec.sidecar_specs);
         sidecars

@@ -8,8 +8,8 @@ use crate::security::SecurityContextConfig;
 use crate::volumes;
 use k8s_openapi::api::core::v1::{Container, EnvVar};
 use serde_json::{Map, Value};
-use std::collections::BTreeSet;
-use tekton_types::v1::{Sidecar, Step, TaskSpec};
+use std::collections::{BTreeMap, BTreeSet};
+use tekton_types::v1::{Sidecar, Step, TaskResult};
 
 const STEP_ARTIFACTS_REFERENCE: &str = "$(step.artifacts.path)";
 
@@ -67,23 +67,29 @@ pub fn working_dir(
     })
 }
 
-/// The sidecar that prints results and artifacts to its log.
-pub fn results_sidecar(
-    task: &TaskSpec,
-    image: &str,
-    security: SecurityContextConfig,
-    windows: bool,
-    polling_interval: &str,
-) -> Sidecar {
-    let results: Vec<&str> = task.results.iter().map(|result| result.name.as_str()).collect();
-    let producers: Vec<String> = task
-        .steps
+/// How the sidecar that prints results is run.
+#[derive(Clone, Copy, Debug)]
+pub struct ResultsSidecar<'a> {
+    /// Its image.
+    pub image: &'a str,
+    /// Its security context.
+    pub security: SecurityContextConfig,
+    /// Whether it runs on Windows.
+    pub windows: bool,
+    /// How often it looks for results: a Go duration.
+    pub polling_interval: &'a str,
+}
+
+/// The sidecar that prints results and artifacts to its log. `steps` are merged with their template, because that may be
+/// what refers to artifacts.
+pub fn results_sidecar(results: &[TaskResult], steps: &[Step], how: ResultsSidecar<'_>) -> Sidecar {
+    let results: Vec<&str> = results.iter().map(|result| result.name.as_str()).collect();
+    let producers: Vec<String> = steps
         .iter()
         .filter(|step| refers_to_artifacts(step))
         .map(|step| format!("{}{}", names::STEP_PREFIX, step.name))
         .collect();
-    let step_results: std::collections::BTreeMap<String, Value> = task
-        .steps
+    let step_results: BTreeMap<String, Value> = steps
         .iter()
         .enumerate()
         .filter(|(_, step)| !step.results.is_empty())
@@ -106,14 +112,14 @@ pub fn results_sidecar(
     ];
     Sidecar {
         name: RESULTS_SIDECAR.to_owned(),
-        image: image.to_owned(),
+        image: how.image.to_owned(),
         command: command.map(str::to_owned).to_vec(),
         env: vec![EnvVar {
             name: "SIDECAR_LOG_POLLING_INTERVAL".to_owned(),
-            value: Some(polling_interval.to_owned()),
+            value: Some(how.polling_interval.to_owned()),
             value_from: None,
         }],
-        security_context: security.context(windows),
+        security_context: how.security.context(how.windows),
         ..Sidecar::default()
     }
 }

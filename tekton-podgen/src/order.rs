@@ -66,7 +66,7 @@ pub fn order(containers: &mut [Container], task: Option<&TaskSpec>, ordering: Or
             args.debug_before_step = debug.needs_debug_before_step(&container.name);
         }
         let mut command = container.command.take().unwrap_or_default().into_iter();
-        args.entrypoint = command.next().unwrap_or_default();
+        args.entrypoint = command.next();
         args.args = command.collect();
         args.args.extend(container.args.take().unwrap_or_default());
 
@@ -86,8 +86,7 @@ fn set_step(args: &mut EntrypointArgs, step: &Step) -> Result<(), OrderError> {
     }
     args.on_error.clone_from(&step.on_error);
     args.timeout = step.timeout.map(GoDuration::nanos);
-    let path =
-        |config: &Option<StepOutputConfig>| config.as_ref().map(|config| config.path.clone()).unwrap_or_default();
+    let path = |config: &Option<StepOutputConfig>| config.as_ref().map(|config| config.path.clone());
     args.stdout_path = path(&step.stdout_config);
     args.stderr_path = path(&step.stderr_config);
     args.step_results = step_results(&step.results);

@@ -76,8 +76,7 @@ fn comparable(pod: &Pod, name: &str) -> Result<Pod, String> {
 /// Pods of both sides by name. One that is left on each side is the same Pod under another name.
 fn pairs<'a>(built: &'a [Pod], given: &'a [Pod]) -> Vec<(Option<&'a Pod>, Option<&'a Pod>)> {
     let same = |left: &Pod, right: &Pod| left.metadata.name == right.metadata.name;
-    let mut pairs: Vec<_> =
-        built.iter().map(|pod| (Some(pod), given.iter().find(|other| same(pod, other)))).collect();
+    let mut pairs: Vec<_> = built.iter().map(|pod| (Some(pod), given.iter().find(|other| same(pod, other)))).collect();
     let mut left: Vec<&Pod> = given.iter().filter(|other| !built.iter().any(|pod| same(pod, other))).collect();
     let mut lonely = pairs.iter_mut().filter(|(_, other)| other.is_none());
     if let (Some(pair), None, [_]) = (lonely.next(), lonely.next(), left.as_slice()) {

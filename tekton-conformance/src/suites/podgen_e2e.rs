@@ -12,8 +12,8 @@ use tekton_validate::{Operation, field_error, validate_with_source};
 
 use super::podgen_support as support;
 use super::reconcile::tidy;
-use crate::world::{Done, World, kind_called};
 use crate::Case;
+use crate::world::{Done, World, kind_called};
 
 pub(crate) fn check(case: &Case) -> Result<(), String> {
     let mut expect = case.expect.clone();
