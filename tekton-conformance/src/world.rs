@@ -143,7 +143,14 @@ impl World {
                     return Some(done);
                 }
                 effects -= 1;
-                let outcome = self.apply(effect, &mut done);
+                let mut outcome = self.apply(effect, &mut done);
+                let mut tries = 1;
+                while let Outcome::Refused(fault) = &outcome
+                    && tekton_engine::retry_after(effect, fault, tries, &config).is_some()
+                {
+                    tries += 1;
+                    outcome = self.apply(effect, &mut done);
+                }
                 let refused = matches!(outcome, Outcome::Refused(_));
                 facts.set_outcome(effect.key(), outcome);
                 if refused {

@@ -9,6 +9,7 @@ use serde_json::{Map, Value as Json, json};
 use tekton_engine::{
     ApiFault, Class, Decision, Effect, Env, Fact, Facts, Metadata, Need, ObjectKey, Outcome, Run, Snapshot, Value,
 };
+use tekton_types::config::Config;
 
 use crate::Shell;
 use crate::cache::CACHED;
@@ -46,19 +47,19 @@ pub(crate) async fn pass<R: Run>(shell: &Shell, run: Arc<R>) -> Passed {
         for (need, fact) in answers {
             facts.set(need, fact);
         }
-        apply(shell, &fresh, &mut facts).await;
+        apply(shell, &fresh, &config, &mut facts).await;
     }
     Passed::Retry(format!("the decision about {} did not settle", key_of::<R>(&run)))
 }
 
 /// Applies effects in order up to the first refusal; neighbours with the same verb and kind at the same time.
-async fn apply(shell: &Shell, effects: &[&Effect], facts: &mut Facts) {
+async fn apply(shell: &Shell, effects: &[&Effect], config: &Config, facts: &mut Facts) {
     let same = |a: &&Effect, b: &&Effect| {
         let (a, b) = (a.key(), b.key());
         a.verb == b.verb && a.object.kind == b.object.kind
     };
     for group in effects.chunk_by(same) {
-        let outcomes = join_all(group.iter().map(|effect| shell.api.apply(effect))).await;
+        let outcomes = join_all(group.iter().map(|effect| persistently(shell, effect, config))).await;
         let mut refused = false;
         for (effect, outcome) in group.iter().zip(outcomes) {
             match &outcome {
@@ -74,6 +75,19 @@ async fn apply(shell: &Shell, effects: &[&Effect], facts: &mut Facts) {
         if refused {
             return;
         }
+    }
+}
+
+/// Applies one effect, again after a while as long as the engine says so.
+async fn persistently(shell: &Shell, effect: &Effect, config: &Config) -> Outcome {
+    let mut tries = 1;
+    loop {
+        let outcome = shell.api.apply(effect).await;
+        let Outcome::Refused(fault) = &outcome else { return outcome };
+        let Some(wait) = tekton_engine::retry_after(effect, fault, tries, config) else { return outcome };
+        tracing::debug!(effect = ?effect.key(), %fault, ?wait, "refused, tried again");
+        tokio::time::sleep(wait.try_into().unwrap_or(Duration::ZERO)).await;
+        tries += 1;
     }
 }
 

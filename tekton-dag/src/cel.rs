@@ -1,7 +1,9 @@
 //! Whether a CEL guard compiles: its syntax, that it uses no variables, and that operators fit their operands.
 
-use ::cel::Program;
+use std::sync::{Arc, LazyLock};
+
 use ::cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedExpr, LiteralValue};
+use ::cel::{Context, Env, Program};
 
 /// How deep brackets may stand in each other, as in cel-go.
 const MAX_NESTING: usize = 250;
@@ -32,6 +34,17 @@ pub(crate) fn with_program<T>(source: &str, then: impl FnOnce(&Program) -> Resul
         type_of(program.expression(), &mut Vec::new()).map_err(|problem| format!("ERROR: <input>:1:1: {problem}"))?;
         then(&program)
     })
+}
+
+/// What texts are evaluated in: the standard functions, and no variables. Of repeated keys in a map the last counts, as in
+/// upstream's environment.
+pub(crate) fn context() -> Context<'static, 'static> {
+    static ENV: LazyLock<Arc<Env>> = LazyLock::new(|| {
+        let mut env = Env::stdlib();
+        env.set_error_on_duplicate_map_keys(false);
+        Arc::new(env)
+    });
+    Context::with_env(Arc::clone(&ENV))
 }
 
 /// What decides how deep the parser goes.

@@ -27,7 +27,7 @@ pub fn evaluate_cel(when: &[WhenExpression]) -> Result<BTreeMap<String, bool>, S
 
 #[cfg(feature = "cel")]
 fn truth(text: &str) -> Result<bool, String> {
-    crate::cel::with_program(text, |program| match program.execute(&::cel::Context::default()) {
+    crate::cel::with_program(text, |program| match program.execute(&crate::cel::context()) {
         Ok(::cel::Value::Bool(truth)) => Ok(truth),
         Ok(_) => Err(format!("The CEL expression {text} is not evaluated to a boolean")),
         Err(error) => Err(error.to_string()),
@@ -54,6 +54,8 @@ mod tests {
     fn cel_that_is_no_truth_value_is_an_error() {
         let when = |cel: &str| [WhenExpression { cel: cel.into(), ..WhenExpression::default() }];
         assert_eq!(evaluate_cel(&when("'a' == 'a'")), Ok(BTreeMap::from([("'a' == 'a'".into(), true)])));
+        let repeated = "{'a': 1, 'a': 2}['a'] == 2";
+        assert_eq!(evaluate_cel(&when(repeated)), Ok(BTreeMap::from([(repeated.into(), true)])));
         assert_eq!(evaluate_cel(&when("1")), Err("The CEL expression 1 is not evaluated to a boolean".into()));
     }
 }

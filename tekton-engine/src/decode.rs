@@ -15,34 +15,35 @@ pub(crate) fn yaml<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     decode::from_node(&document.root, Mode::Lenient).map_err(|errors| joined(&errors))
 }
 
-/// Reads a Task; `None` when the text holds another kind.
-pub(crate) fn task(text: &str) -> Result<Option<Task>, String> {
-    Ok(match object(text)? {
+/// The object as a Task; `None` when it is of another kind.
+pub(crate) fn task(object: Object) -> Result<Option<Task>, String> {
+    Ok(match object {
         Object::Task(task) => Some(*task),
         Object::V1Beta1Task(task) => Some((*task).try_into().map_err(|error| format!("{error}"))?),
         _ => None,
     })
 }
 
-/// Reads a Pipeline; `None` when the text holds another kind.
-pub(crate) fn pipeline(text: &str) -> Result<Option<Pipeline>, String> {
-    Ok(match object(text)? {
+/// The object as a Pipeline; `None` when it is of another kind.
+pub(crate) fn pipeline(object: Object) -> Result<Option<Pipeline>, String> {
+    Ok(match object {
         Object::Pipeline(pipeline) => Some(*pipeline),
         Object::V1Beta1Pipeline(pipeline) => Some((*pipeline).try_into().map_err(|error| format!("{error}"))?),
         _ => None,
     })
 }
 
-/// Reads a StepAction; `None` when the text holds another kind.
-pub(crate) fn step_action(text: &str) -> Result<Option<StepAction>, String> {
-    Ok(match object(text)? {
+/// The object as a StepAction; `None` when it is of another kind.
+pub(crate) fn step_action(object: Object) -> Option<StepAction> {
+    match object {
         Object::StepAction(action) => Some(*action),
         Object::V1Alpha1StepAction(action) => Some((*action).into()),
         _ => None,
-    })
+    }
 }
 
-fn object(text: &str) -> Result<Object, String> {
+/// Reads a definition and fills in its defaults, as its version has them.
+pub(crate) fn object(text: &str, config: &Config) -> Result<Object, String> {
     let documents = yaml::parse(text).map_err(|error| error.to_string())?;
     let document = documents.first().ok_or_else(|| "the text is empty".to_owned())?;
     if let Some(kind) = not_an_object(&document.to_json()) {
@@ -51,10 +52,8 @@ fn object(text: &str) -> Result<Object, String> {
         ));
     }
     let mut object = Object::decode(document, Mode::Strict).map_err(|errors| joined(&errors))?;
-    // The older version has defaults of its own, which the conversion would hide.
-    if matches!(object, Object::V1Beta1Task(_) | Object::V1Beta1Pipeline(_)) {
-        object.set_defaults(&Config::default(), false);
-    }
+    // An older version has defaults of its own, which the conversion would hide; signatures are made over the defaults.
+    object.set_defaults(config, false);
     Ok(object)
 }
 

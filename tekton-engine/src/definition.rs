@@ -4,6 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tekton_types::defaults::SetDefaults;
+use tekton_types::object::Object;
 use tekton_types::v1::{Pipeline, RefSource, Task};
 use tekton_types::v1beta1::StepAction;
 
@@ -11,6 +12,7 @@ use crate::facts::{Need, Value};
 use crate::object::Stored;
 use crate::pass::{Pass, Stop};
 use crate::refs::{self, RefFault, Request, Resolved};
+use crate::trusted::{self, Verification};
 
 /// A definition and where it came from.
 #[derive(Debug, Clone)]
@@ -19,6 +21,8 @@ pub(crate) struct Definition<T> {
     pub(crate) object: T,
     /// Where a resolver found it.
     pub(crate) source: Option<RefSource>,
+    /// What its signature is worth.
+    pub(crate) verification: Verification,
 }
 
 /// A kind that runs refer to.
@@ -27,48 +31,53 @@ pub(crate) trait Referable: Stored + Clone + Serialize + DeserializeOwned + SetD
     const WORD: &'static str;
     /// The text for a definition that is of another kind.
     const NOT_ONE: &'static str;
+    /// Whether policies may ask for a signature of it.
+    const IS_SIGNED: bool;
 
     fn metadata_mut(&mut self) -> &mut ObjectMeta;
-    /// Reads a text of any version of the kind.
-    fn read(text: &str) -> Result<Option<Self>, String>;
+    /// The object as the kind, of whichever version it is; `None` when it is of another kind.
+    fn of(object: Object) -> Result<Option<Self>, String>;
 }
 
 impl Referable for Task {
     const WORD: &'static str = "task";
     const NOT_ONE: &'static str = "resource is not a task";
+    const IS_SIGNED: bool = true;
 
     fn metadata_mut(&mut self) -> &mut ObjectMeta {
         &mut self.metadata
     }
 
-    fn read(text: &str) -> Result<Option<Self>, String> {
-        crate::decode::task(text)
+    fn of(object: Object) -> Result<Option<Self>, String> {
+        crate::decode::task(object)
     }
 }
 
 impl Referable for Pipeline {
     const WORD: &'static str = "pipeline";
     const NOT_ONE: &'static str = "resource is not a pipeline";
+    const IS_SIGNED: bool = true;
 
     fn metadata_mut(&mut self) -> &mut ObjectMeta {
         &mut self.metadata
     }
 
-    fn read(text: &str) -> Result<Option<Self>, String> {
-        crate::decode::pipeline(text)
+    fn of(object: Object) -> Result<Option<Self>, String> {
+        crate::decode::pipeline(object)
     }
 }
 
 impl Referable for StepAction {
     const WORD: &'static str = "step action";
     const NOT_ONE: &'static str = "resource is not a StepAction";
+    const IS_SIGNED: bool = false;
 
     fn metadata_mut(&mut self) -> &mut ObjectMeta {
         &mut self.metadata
     }
 
-    fn read(text: &str) -> Result<Option<Self>, String> {
-        crate::decode::step_action(text)
+    fn of(object: Object) -> Result<Option<Self>, String> {
+        Ok(crate::decode::step_action(object))
     }
 }
 
@@ -82,7 +91,7 @@ pub(crate) fn local<T: Referable>(
         return Ok(Err(RefFault::Failed(format!("must specify namespace to resolve reference to {} {name}", T::WORD))));
     }
     Ok(match pass.fresh::<T>(namespace, name)? {
-        Ok(found) => Ok(Definition { object: (**found).clone(), source: None }),
+        Ok(found) => Ok(Definition { object: (**found).clone(), source: None, verification: Verification::Skipped }),
         Err(fault) => Err(RefFault::from(fault)),
     })
 }
@@ -98,14 +107,28 @@ pub(crate) fn remote<T: Referable>(
         Err(fault) => return Ok(Err(fault)),
     };
     let text = String::from_utf8_lossy(&data);
-    let mut object = match T::read(&text) {
+    let invalid = |text| Ok(Err(RefFault::Failed(format!("invalid runtime object: {text}"))));
+    let delivered = match crate::decode::object(&text, pass.env.config) {
+        Ok(delivered) => delivered,
+        Err(text) => return invalid(text),
+    };
+    // Signatures are made over what was delivered, so admission and conversion come after.
+    let verification = if T::IS_SIGNED {
+        trusted::verify(pass, &namespace, &delivered, source.as_ref())
+    } else {
+        Ok(Verification::Skipped)
+    };
+    let mut object = match T::of(delivered) {
         Ok(Some(object)) => object,
         Ok(None) => return Ok(Err(RefFault::Failed(T::NOT_ONE.to_owned()))),
-        Err(text) => return Ok(Err(RefFault::Failed(format!("invalid runtime object: {text}")))),
+        Err(text) => return invalid(text),
     };
-    object.set_defaults(pass.env.config);
     object.metadata_mut().owner_references = None;
-    Ok(admitted(pass, object, &namespace)?.map(|object| Definition { object, source }))
+    let object = match admitted(pass, object, &namespace)? {
+        Ok(object) => object,
+        Err(fault) => return Ok(Err(fault)),
+    };
+    Ok(Ok(Definition { object, source, verification: verification? }))
 }
 
 /// Asks the API server whether it would admit the definition; as admission leaves it.

@@ -9,6 +9,7 @@
 //!
 //! The crate performs no I/O, reads no clock and logs nothing: the same inputs give the same decision.
 
+mod backoff;
 mod decision;
 mod decode;
 mod definition;
@@ -25,7 +26,9 @@ mod run;
 pub mod scope;
 mod taskrun;
 mod transition;
+pub mod trusted;
 
+pub use backoff::retry_after;
 pub use decision::{Class, Decision, Fault, Metadata, Note};
 pub use effect::{ApiFault, Effect, EffectKey, Outcome, PatchType, Purpose, Verb};
 pub use facts::{Fact, Facts, Need, Value};

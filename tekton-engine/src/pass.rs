@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::backoff;
 use crate::decision::{Fault, Note};
 use crate::effect::{ApiFault, Effect, Outcome};
 use crate::facts::{Fact, Facts, Need, Value};
@@ -123,7 +124,7 @@ impl<'a> Pass<'a> {
     pub(crate) fn effect(&mut self, effect: Effect) -> Result<Result<Option<&'a Object>, &'a ApiFault>, Stop> {
         match self.facts.outcome(&effect.key()) {
             Some(Outcome::Done(object)) => Ok(Ok(object.as_ref())),
-            Some(Outcome::Refused(fault)) => Ok(Err(fault)),
+            Some(Outcome::Refused(fault)) => Ok(Err(backoff::refusal(&effect, fault, self.env.config))),
             None => {
                 self.effects.push(effect);
                 Err(Stop::Wait)

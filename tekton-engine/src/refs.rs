@@ -230,7 +230,7 @@ impl Fnv128 {
 /// Decodes standard base64 with padding, skipping line ends as Go does.
 ///
 /// Errors: the position of the first byte that is wrong.
-fn decode_base64(text: &str) -> Result<Vec<u8>, usize> {
+pub(crate) fn decode_base64(text: &str) -> Result<Vec<u8>, usize> {
     let mut out = Vec::with_capacity(text.len() / 4 * 3);
     let (mut bits, mut count, mut padding) = (0_u32, 0_u32, 0_usize);
     for (position, byte) in text.bytes().enumerate() {

@@ -53,6 +53,7 @@ pub mod pod;
 
 pub mod yaml;
 
+pub mod canonical;
 pub mod decode;
 pub mod object;
 

@@ -48,7 +48,7 @@ mod errors;
 mod gates;
 mod names;
 mod object;
-mod pattern;
+pub mod pattern;
 mod presence;
 mod rules;
 mod suggest;

@@ -1,7 +1,7 @@
 //! Whether a regular expression is one that Go's RE2 takes, and what is wrong with it in Go's words.
 
 /// Errors: the text that `regexp.Compile` prints.
-pub(crate) fn check(pattern: &str) -> Result<(), String> {
+pub fn check(pattern: &str) -> Result<(), String> {
     let fail = |what: &str, part: &str| Err(format!("error parsing regexp: {what}: `{part}`"));
     let mut at = 0;
     let mut depth = 0_usize;

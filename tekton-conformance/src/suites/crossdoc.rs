@@ -56,10 +56,6 @@ pub(super) fn check(case: &Case) -> Result<(), String> {
     }
     let mut expect = case.expect.clone();
     same_decode_errors(&mut expect, &ours);
-    // Upstream asks for one remote definition after the other, we for all at once: fewer passes are as good.
-    if ours["run"]["passes"].as_u64() < expect["run"]["passes"].as_u64() {
-        expect["run"]["passes"] = ours["run"]["passes"].clone();
-    }
     diff::equal(&expect, &ours)
 }
 

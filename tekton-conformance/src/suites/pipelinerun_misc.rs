@@ -9,19 +9,20 @@ use serde_json::{Value, json};
 use tekton_contract::names;
 use tekton_dag::names::{run_name, run_names};
 use tekton_engine::part::{self, Step};
-use tekton_engine::{Class, Stored};
+use tekton_engine::{Class, Decision, Env, Snapshot, Stored};
 use tekton_podgen::affinity::{self, Behavior};
 use tekton_podgen::claim;
 use tekton_podgen::security::SecurityContextConfig;
 use tekton_types::config::Config;
 use tekton_types::pod::AffinityAssistantTemplate;
 use tekton_types::v1::{
-    ChildStatusReference, PipelineRun, PipelineTask, WorkspaceBinding, WorkspacePipelineTaskBinding,
+    ChildStatusReference, PipelineRun, PipelineRunStatus, PipelineTask, WorkspaceBinding, WorkspacePipelineTaskBinding,
 };
 
 use super::pipelines::RecordedTask;
 use super::reconcile;
 use super::recorded::{compare, field, op, typed};
+use crate::world::Done;
 use crate::{Case, diff};
 
 /// Checks one case.
@@ -65,6 +66,7 @@ pub(super) fn check(case: &Case) -> Result<(), String> {
         "createAffinityAssistantsAndPVCs" => return step(case, Step::SetUpWorkspaces),
         "cleanupAffinityAssistantsAndPVCs" => return step(case, Step::CleanUpWorkspaces),
         "createPVCFromVolumeClaimTemplate" => return claim_from_template(case),
+        "purgeFinalizerAndDeletePVC" => return claim_deleted(case),
         "affinityAssistantStatefulSet" => {
             let run: PipelineRun = field(case, "pipelineRun")?;
             // Read by type, because our type writes the kinds of claim templates that Go leaves out.
@@ -278,34 +280,18 @@ fn claim_from_template(case: &Case) -> Result<(), String> {
     step(&whole, Step::SetUpWorkspaces)
 }
 
+/// One claim that goes away; the run that it was made for does not matter.
+fn claim_deleted(case: &Case) -> Result<(), String> {
+    let mut whole = case.clone();
+    whole.input["pipelineRun"] = json!({ "metadata": { "name": "run", "namespace": case.input["namespace"] } });
+    let name = text(case, "name");
+    let (done, _) = pass(&whole, |snapshot, env| part::delete_claim(name, snapshot, env))?;
+    compare(case, json!({ "error": done.fault.map(|(text, _)| text) }))
+}
+
 /// Runs one part of a pass in a world of the recorded objects.
 fn step(case: &Case, step: Step) -> Result<(), String> {
-    let mut input = case.input.clone();
-    if input["now"].is_null() {
-        input["now"] = json!("2022-01-01T00:00:00Z");
-    }
-    if input["config"].is_null() {
-        input["config"] = json!({});
-    }
-    let coschedule = match text(case, "behavior") {
-        "AffinityAssistantDisabled" => Some("disabled"),
-        "AffinityAssistantPerWorkspace" => Some("workspaces"),
-        "AffinityAssistantPerPipelineRun" => Some("pipelineruns"),
-        "AffinityAssistantPerPipelineRunWithIsolation" => Some("isolate-pipelinerun"),
-        _ => None,
-    };
-    if let Some(coschedule) = coschedule {
-        input["config"]["feature-flags"]["coschedule"] = json!(coschedule);
-    }
-    let mut world = reconcile::world(&input)?;
-    let run: PipelineRun = field(case, "pipelineRun")?;
-    let (namespace, name) = (run.metadata.namespace.clone(), run.metadata.name.clone());
-    let (namespace, name) = (namespace.unwrap_or_default(), name.unwrap_or_default());
-    world.put(run.into_object());
-    let done = world
-        .pass_with::<PipelineRun>(&namespace, &name, |snapshot, env| part::decide(step, snapshot, env))
-        .unwrap_or_default();
-    let after = world.get::<PipelineRun>(&namespace, &name).map(|run| run.status.clone()).unwrap_or_default();
+    let (done, after) = pass(case, |snapshot, env| part::decide(step, snapshot, env))?;
     let expect = &case.expect;
     let sorted_calls = |name: &str| reconcile::sorted(reconcile::expected_calls(&expect[name]));
     let mut expected = json!({
@@ -337,6 +323,38 @@ fn step(case: &Case, step: Step) -> Result<(), String> {
         }
     }
     diff::equal(&reconcile::tidy(&expected), &reconcile::tidy(&ours))
+}
+
+/// Lets `decide` decide in a world of the recorded objects: what was done, and the status afterwards.
+fn pass(
+    case: &Case,
+    decide: impl Fn(&Snapshot<'_, PipelineRun>, &Env<'_>) -> Decision<PipelineRunStatus>,
+) -> Result<(Done, PipelineRunStatus), String> {
+    let mut input = case.input.clone();
+    if input["now"].is_null() {
+        input["now"] = json!("2022-01-01T00:00:00Z");
+    }
+    if input["config"].is_null() {
+        input["config"] = json!({});
+    }
+    let coschedule = match text(case, "behavior") {
+        "AffinityAssistantDisabled" => Some("disabled"),
+        "AffinityAssistantPerWorkspace" => Some("workspaces"),
+        "AffinityAssistantPerPipelineRun" => Some("pipelineruns"),
+        "AffinityAssistantPerPipelineRunWithIsolation" => Some("isolate-pipelinerun"),
+        _ => None,
+    };
+    if let Some(coschedule) = coschedule {
+        input["config"]["feature-flags"]["coschedule"] = json!(coschedule);
+    }
+    let mut world = reconcile::world(&input)?;
+    let run: PipelineRun = field(case, "pipelineRun")?;
+    let (namespace, name) = (run.metadata.namespace.clone(), run.metadata.name.clone());
+    let (namespace, name) = (namespace.unwrap_or_default(), name.unwrap_or_default());
+    world.put(run.into_object());
+    let done = world.pass_with::<PipelineRun>(&namespace, &name, decide).unwrap_or_default();
+    let after = world.get::<PipelineRun>(&namespace, &name).map(|run| run.status.clone()).unwrap_or_default();
+    Ok((done, after))
 }
 
 /// Leaves out what Go's fake client does not write: the namespace that the call names, and an empty status.

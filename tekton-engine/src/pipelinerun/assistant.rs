@@ -242,7 +242,7 @@ pub(super) fn clean_up(pass: &mut Pass<'_>, run: &PipelineRun) -> Result<(), Sto
                     note(delete_set(pass, &namespace, &affinity::assistant_name(&workspace.name, own_name)))?;
                 }
                 if workspace.volume_claim_template.is_some() && cleans {
-                    note(purge(pass, &namespace, &claim::claim_name(workspace, uid)))?;
+                    note(delete_claim(pass, &namespace, &claim::claim_name(workspace, uid)))?;
                 }
             }
         }
@@ -250,7 +250,7 @@ pub(super) fn clean_up(pass: &mut Pass<'_>, run: &PipelineRun) -> Result<(), Sto
             note(delete_set(pass, &namespace, &affinity::assistant_name("", own_name)))?;
             for workspace in run.spec.workspaces.iter().filter(|w| w.volume_claim_template.is_some()) {
                 let claim = claim::claim_name(workspace, uid);
-                note(purge(pass, &namespace, &affinity::claim_of_stateful_set(&claim, "", own_name)))?;
+                note(delete_claim(pass, &namespace, &affinity::claim_of_stateful_set(&claim, "", own_name)))?;
             }
         }
     }
@@ -272,7 +272,7 @@ fn delete_set(pass: &mut Pass<'_>, namespace: &str, name: &str) -> Result<Option
 }
 
 /// Deletes a claim, and frees it from the protection that it has while Pods name it.
-fn purge(pass: &mut Pass<'_>, namespace: &str, name: &str) -> Result<Option<String>, Stop> {
+pub(super) fn delete_claim(pass: &mut Pass<'_>, namespace: &str, name: &str) -> Result<Option<String>, Stop> {
     let claim = match pass.fresh::<PersistentVolumeClaim>(namespace, name)? {
         Ok(claim) => claim,
         Err(fault) if fault.is_not_found() => return Ok(None),

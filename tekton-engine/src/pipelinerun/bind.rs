@@ -20,6 +20,7 @@ use crate::pass::{Pass, Stop};
 use crate::refs::{self, RefFault, Request};
 use crate::scope::pipeline as scope;
 use crate::taskrun::{RESOLUTION_POLL, merge_metadata};
+use crate::trusted::Verification;
 
 /// A run whose pipeline is known, checked and substituted.
 #[derive(Debug)]
@@ -41,6 +42,7 @@ pub(super) struct Found {
     pub(super) meta: ObjectMeta,
     pub(super) spec: PipelineSpec,
     pub(super) source: Option<RefSource>,
+    pub(super) verification: Verification,
 }
 
 /// The prefix of messages about what the user can mend.
@@ -48,13 +50,13 @@ pub(super) const USER_ERROR: &str = "[User error] ";
 
 /// Finds the pipeline, checks that the run fits it, and puts the run's values in.
 pub(super) fn bind(pass: &mut Pass<'_>, run: &mut PipelineRun) -> Result<Bound, Stop> {
-    let Found { meta, mut spec, source } = match find(pass, run)? {
+    let mut found = match find(pass, run)? {
         Ok(found) => found,
         Err(fault) => return Err(reference_failed(pass, run, &fault)),
     };
-    spec.set_defaults(pass.env.config);
-    let found = Found { meta, spec, source };
+    found.spec.set_defaults(pass.env.config);
     store(run, &found, pass.env.config);
+    verified(pass, run, &found.verification, found.meta.name.as_deref().unwrap_or_default())?;
     let Found { meta, mut spec, .. } = found;
     let names = Names::of(run, &meta);
     let failed = |run: &mut PipelineRun, reason: &str, message: String, error: String| {
@@ -96,6 +98,33 @@ pub(super) fn bind(pass: &mut Pass<'_>, run: &mut PipelineRun) -> Result<Bound, 
         return Err(failed(run, reasons::FAILED_VALIDATION, message, error));
     }
     Ok(Bound { meta, written, spec, graph, finally })
+}
+
+/// Tells what the signature of a definition is worth; the run ends when it has to be another.
+pub(super) fn verified(
+    pass: &Pass<'_>,
+    run: &mut PipelineRun,
+    verification: &Verification,
+    resource: &str,
+) -> Result<(), Stop> {
+    let now = pass.now();
+    let failed = match verification {
+        Verification::Failed(text) => Some(format!(
+            "pipelineRun {}/{} referred resource {resource} failed signature verification: {text}",
+            run.metadata.namespace.as_deref().unwrap_or_default(),
+            run.metadata.name.as_deref().unwrap_or_default(),
+        )),
+        Verification::Skipped | Verification::Passed | Verification::Warned(_) => None,
+    };
+    if let Some(mut condition) = verification.condition() {
+        if let Some(text) = &failed {
+            condition.message.clone_from(text);
+        }
+        life::set(&mut run.status, condition, now);
+    }
+    let Some(text) = failed else { return Ok(()) };
+    life::mark_failed(&mut run.status, reasons::RESOURCE_VERIFICATION_FAILED, text.as_str(), now);
+    Err(Stop::permanent(text))
 }
 
 /// `namespace/name` of the run and of its pipeline, as messages have them.
@@ -179,7 +208,8 @@ fn find(pass: &mut Pass<'_>, run: &PipelineRun) -> Result<Result<Found, RefFault
         return Ok(fetch(pass, run, reference)?.map_err(|fault| fault.context(&words)));
     }
     if let Some(spec) = &run.spec.pipeline_spec {
-        return Ok(Ok(Found { meta: run.metadata.clone(), spec: spec.clone(), source: None }));
+        let (meta, spec) = (run.metadata.clone(), spec.clone());
+        return Ok(Ok(Found { meta, spec, source: None, verification: Verification::Skipped }));
     }
     match &run.spec.pipeline_ref {
         Some(reference) if !reference.resolver.is_empty() => fetch(pass, run, reference),
@@ -196,10 +226,15 @@ fn fetch(pass: &mut Pass<'_>, run: &PipelineRun, reference: &PipelineRef) -> Res
             ..ObjectMeta::default()
         };
         let source = run.status.provenance.as_ref().and_then(|provenance| provenance.ref_source.clone());
-        return Ok(Ok(Found { meta, spec: spec.clone(), source }));
+        return Ok(Ok(Found { meta, spec: spec.clone(), source, verification: Verification::Skipped }));
     }
     let found = pipeline(pass, run, reference)?;
-    Ok(found.map(|Definition { object, source }| Found { meta: object.metadata, spec: object.spec, source }))
+    Ok(found.map(|Definition { object, source, verification }| Found {
+        meta: object.metadata,
+        spec: object.spec,
+        source,
+        verification,
+    }))
 }
 
 /// A pipeline by reference, for the run itself or for one of its tasks.

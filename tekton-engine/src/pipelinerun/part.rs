@@ -20,6 +20,7 @@ use crate::decision::{Class, Decision, Fault};
 use crate::finish::finish;
 use crate::pass::{Pass, Stop};
 use crate::run::{Env, Snapshot};
+use crate::trusted::Verification;
 
 /// Labels and annotations.
 pub type Metadata = (BTreeMap<String, String>, BTreeMap<String, String>);
@@ -54,6 +55,18 @@ pub fn decide(step: Step, snapshot: &Snapshot<'_, PipelineRun>, env: &Env<'_>) -
     finish(pass, snapshot.run, &run, end)
 }
 
+/// Decides how a claim of the run goes away, although Pods may still name it.
+pub fn delete_claim(name: &str, snapshot: &Snapshot<'_, PipelineRun>, env: &Env<'_>) -> Decision<PipelineRunStatus> {
+    let mut pass = Pass::new(env, snapshot.facts);
+    let namespace = snapshot.run.metadata.namespace.as_deref().unwrap_or_default();
+    let end = match assistant::delete_claim(&mut pass, namespace, name) {
+        Ok(None) => Ok(()),
+        Ok(Some(error)) => Err(Stop::transient(error)),
+        Err(stop) => Err(stop),
+    };
+    finish(pass, snapshot.run, snapshot.run, end)
+}
+
 /// Gives the run the label that names its pipeline.
 ///
 /// Errors: the run has no pipeline.
@@ -69,7 +82,7 @@ pub fn store_definition(
     source: Option<RefSource>,
     config: &Config,
 ) {
-    bind::store(run, &Found { meta: pipeline, spec, source }, config);
+    bind::store(run, &Found { meta: pipeline, spec, source, verification: Verification::Skipped }, config);
 }
 
 /// Labels of what the run creates for a task: its own, and those that tell whose it is.

@@ -18,12 +18,13 @@ use tekton_types::v1beta1::CustomRun;
 use super::bind::{self, Bound, USER_ERROR};
 use super::children::Children;
 use super::life;
-use crate::definition;
+use crate::definition::{self, Definition};
 use crate::object::{Kind, Stored};
 use crate::owner;
 use crate::pass::{Pass, Stop};
 use crate::refs::{RefFault, Request};
 use crate::taskrun::RESOLUTION_POLL;
+use crate::trusted::Verification;
 
 /// A task with what is known about it, and the name of the pipeline that carries it out if one does.
 #[derive(Debug)]
@@ -64,7 +65,10 @@ pub(super) fn resolve<'a>(
     let mut waiting = false;
     for task in first.into_iter().chain(second) {
         match resolve_task(pass, run, task, children, &mut resolution) {
-            Ok(()) => {}
+            Ok(_) if waiting => {}
+            Ok(verification) => bind::verified(pass, run, &verification, &task.name)?,
+            // One resolver is asked at a time.
+            Err(Unresolved::Stop(Stop::Wait)) if !pass.effects.is_empty() => return Err(Stop::Wait),
             // The other definitions are asked for in the same round.
             Err(Unresolved::Stop(Stop::Wait)) => {
                 waiting = true;
@@ -83,7 +87,8 @@ fn resolve_task<'a>(
     task: &PipelineTask,
     children: &Children<'a>,
     resolution: &mut Resolution<'a>,
-) -> Result<(), Unresolved> {
+) -> Result<Verification, Unresolved> {
+    let mut verification = Verification::Skipped;
     let mut resolved = ResolvedTask::new(Cow::Owned(task.clone()));
     let lookup = Lookup::new(&resolution.tasks);
     // References that have no value yet are judged later.
@@ -118,19 +123,20 @@ fn resolve_task<'a>(
         }
     }
     match kind {
-        Kind::PipelineRun => child_pipeline(pass, run, &mut resolved, resolution)?,
+        Kind::PipelineRun => verification = child_pipeline(pass, run, &mut resolved, resolution)?,
         Kind::TaskRun => {
             let last = resolved.names.last().map(String::as_str).unwrap_or_default();
             let last = resolved.task_runs.iter().copied().find(|run| run.metadata.name.as_deref() == Some(last));
-            let (name, mut spec) = task_definition(pass, run, &resolved.pipeline_task, last)?;
-            spec.set_defaults(pass.env.config);
-            resolved.task_name = name;
-            resolved.task_spec = Some(Cow::Owned(spec));
+            let mut defined = task_definition(pass, run, &resolved.pipeline_task, last)?;
+            defined.spec.set_defaults(pass.env.config);
+            resolved.task_name = defined.name;
+            resolved.task_spec = Some(Cow::Owned(defined.spec));
+            verification = defined.verification;
         }
         _ => {}
     }
     resolution.tasks.push(resolved);
-    Ok(())
+    Ok(verification)
 }
 
 /// The child of this name: among those that carry the labels, else by its name when the status lists it.
@@ -181,17 +187,17 @@ fn child_pipeline<'a>(
     run: &PipelineRun,
     resolved: &mut ResolvedTask<'a>,
     resolution: &mut Resolution<'a>,
-) -> Result<(), Unresolved> {
+) -> Result<Verification, Unresolved> {
     let task = &resolved.pipeline_task;
     if task.pipeline_spec.is_some() {
-        return Ok(());
+        return Ok(Verification::Skipped);
     }
-    let Some(reference) = &task.pipeline_ref else { return Ok(()) };
+    let Some(reference) = &task.pipeline_ref else { return Ok(Verification::Skipped) };
     match bind::pipeline(pass, run, reference)? {
         Ok(found) => {
             let name = found.object.metadata.name.unwrap_or_default();
             resolution.pipelines.insert(task.name.clone(), name);
-            Ok(())
+            Ok(found.verification)
         }
         Err(fault) => Err(Unresolved::Reference {
             pipeline: true,
@@ -201,16 +207,30 @@ fn child_pipeline<'a>(
     }
 }
 
-/// Name and spec of the task: as a child froze it, else by reference, else as it is written in the pipeline.
+/// What a task does.
+struct Defined {
+    /// The name of the Task; empty when it is written in the pipeline.
+    name: String,
+    spec: TaskSpec,
+    verification: Verification,
+}
+
+impl Defined {
+    fn unsigned(name: String, spec: TaskSpec) -> Self {
+        Self { name, spec, verification: Verification::Skipped }
+    }
+}
+
+/// The definition of the task: as a child froze it, else by reference, else as it is written in the pipeline.
 fn task_definition(
     pass: &mut Pass<'_>,
     run: &PipelineRun,
     task: &PipelineTask,
     child: Option<&TaskRun>,
-) -> Result<(String, TaskSpec), Unresolved> {
+) -> Result<Defined, Unresolved> {
     let Some(reference) = &task.task_ref else {
         return match &task.task_spec {
-            Some(embedded) => Ok((String::new(), embedded.task_spec.clone())),
+            Some(embedded) => Ok(Defined::unsigned(String::new(), embedded.task_spec.clone())),
             None => Err(Unresolved::Other(format!(
                 "PipelineTask {} must specify one of TaskRef, TaskSpec, PipelineRef, or PipelineSpec",
                 quote(&task.name)
@@ -218,7 +238,7 @@ fn task_definition(
         };
     };
     if let Some(spec) = child.and_then(|child| child.status.task_spec.as_ref()) {
-        return Ok((reference.name.clone(), spec.clone()));
+        return Ok(Defined::unsigned(reference.name.clone(), spec.clone()));
     }
     let namespace = run.metadata.namespace.clone().unwrap_or_default();
     let found = if reference.resolver.is_empty() {
@@ -236,7 +256,9 @@ fn task_definition(
         definition::remote::<Task>(pass, request)?
     };
     match found {
-        Ok(found) => Ok((found.object.metadata.name.unwrap_or_default(), found.object.spec)),
+        Ok(Definition { object, verification, .. }) => {
+            Ok(Defined { name: object.metadata.name.unwrap_or_default(), spec: object.spec, verification })
+        }
         Err(fault) => Err(Unresolved::Reference {
             pipeline: false,
             name: shown_name(&reference.name, &reference.resolver, &reference.params),

@@ -81,7 +81,7 @@ pub fn step_action(
 ) -> Answer<(StepAction, Option<RefSource>)> {
     let reference = step.r#ref.clone().unwrap_or_default();
     answer(env, facts, |pass| steps::fetch(pass, run, spec, &reference))
-        .map(|Definition { object, source }| (object, source))
+        .map(|Definition { object, source, .. }| (object, source))
 }
 
 impl<T> Answer<T> {

@@ -16,6 +16,7 @@ use crate::owner;
 use crate::pass::{Pass, Stop};
 use crate::refs::{RefFault, Request};
 use crate::scope::task as scope;
+use crate::trusted::Verification;
 
 /// The annotation that `kubectl apply` leaves; it belongs to the object that was applied.
 pub(crate) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
@@ -37,6 +38,7 @@ pub(super) struct Found {
     pub(super) meta: ObjectMeta,
     pub(super) spec: TaskSpec,
     pub(super) source: Option<RefSource>,
+    pub(super) verification: Verification,
 }
 
 /// Finds the definition and checks that the run binds it.
@@ -50,7 +52,10 @@ pub(super) fn prepare(pass: &mut Pass<'_>, run: &mut TaskRun) -> Result<Prepared
     found.spec.set_defaults(config);
     let first = run.status.task_spec.is_none();
     store(pass, run, &found);
-    found.spec.steps = match steps::resolve(pass, run, &found.spec)? {
+    let steps = steps::resolve(pass, run, &found.spec)?;
+    // Also while StepActions are waited for: the next pass takes the definition from the status and knows no signature.
+    verified(pass, run, &found.verification)?;
+    found.spec.steps = match steps {
         Ok(steps) => steps,
         Err(fault) => {
             return Err(reference_failed(pass, run, &fault, reasons::RESOLVING_STEP_ACTION_REF, "StepAction"));
@@ -64,6 +69,20 @@ pub(super) fn prepare(pass: &mut Pass<'_>, run: &mut TaskRun) -> Result<Prepared
     let name = meta.name.unwrap_or_default();
     check(pass, run, &name, &spec)?;
     Ok(Prepared { name, spec })
+}
+
+/// Tells what the signature of the definition is worth; the run ends when it has to be another.
+fn verified(pass: &Pass<'_>, run: &mut TaskRun, verification: &Verification) -> Result<(), Stop> {
+    if let Verification::Failed(text) = verification {
+        life::mark_failed(&mut run.status, reasons::RESOURCE_VERIFICATION_FAILED, text, pass.now());
+    }
+    if let Some(condition) = verification.condition() {
+        life::set(&mut run.status, condition, pass.now());
+    }
+    match verification {
+        Verification::Failed(text) => Err(Stop::permanent(text)),
+        Verification::Skipped | Verification::Passed | Verification::Warned(_) => Ok(()),
+    }
 }
 
 /// The rules that bind a run to its task, in their order.
@@ -115,7 +134,8 @@ pub(super) fn find(pass: &mut Pass<'_>, run: &TaskRun) -> Result<Result<Found, R
         return Ok(fetch(pass, run, &reference.name)?.map_err(|fault| fault.context(&words)));
     }
     if let Some(spec) = &run.spec.task_spec {
-        return Ok(Ok(Found { meta: run.metadata.clone(), spec: spec.clone(), source: None }));
+        let (meta, spec) = (run.metadata.clone(), spec.clone());
+        return Ok(Ok(Found { meta, spec, source: None, verification: Verification::Skipped }));
     }
     if reference.is_some_and(|reference| !reference.resolver.is_empty()) {
         return fetch(pass, run, &name);
@@ -132,7 +152,7 @@ pub(super) fn fetch(pass: &mut Pass<'_>, run: &TaskRun, name: &str) -> Result<Re
             ..ObjectMeta::default()
         };
         let source = run.status.provenance.as_ref().and_then(|provenance| provenance.ref_source.clone());
-        return Ok(Ok(Found { meta, spec: spec.clone(), source }));
+        return Ok(Ok(Found { meta, spec: spec.clone(), source, verification: Verification::Skipped }));
     }
     let namespace = run.metadata.namespace.clone().unwrap_or_default();
     let Some(reference) = &run.spec.task_ref else {
@@ -152,7 +172,12 @@ pub(super) fn fetch(pass: &mut Pass<'_>, run: &TaskRun, name: &str) -> Result<Re
         };
         definition::remote::<Task>(pass, request)?
     };
-    Ok(found.map(|Definition { object, source }| Found { meta: object.metadata, spec: object.spec, source }))
+    Ok(found.map(|Definition { object, source, verification }| Found {
+        meta: object.metadata,
+        spec: object.spec,
+        source,
+        verification,
+    }))
 }
 
 /// Parameters of the resolver with the run's own put in, and the URL when the name is one.

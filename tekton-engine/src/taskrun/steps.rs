@@ -65,7 +65,7 @@ fn resolve_step(
     step: &Step,
 ) -> Result<Result<(Step, Option<RefSource>), RefFault>, Stop> {
     let Some(reference) = &step.r#ref else { return Ok(Ok((step.clone(), None))) };
-    let Definition { object, source } = match fetch(pass, run, spec, reference)? {
+    let Definition { object, source, .. } = match fetch(pass, run, spec, reference)? {
         Ok(found) => found,
         Err(fault) => return Ok(Err(fault)),
     };
