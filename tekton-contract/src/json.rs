@@ -2,6 +2,7 @@
 //!
 //! Small enough for the entrypoint binary, which reads a handful of shapes and needs Go's texts.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// A parsed JSON value. Objects keep their order, and equal keys.
@@ -95,17 +96,40 @@ pub fn quote(out: &mut String, text: &str) {
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
-            '\0'..='\u{1f}' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
-                let code = c as u32;
-                out.push_str("\\u");
-                for shift in [12, 8, 4, 0] {
-                    out.push(char::from_digit((code >> shift) & 15, 16).expect("four bits are a digit"));
-                }
-            }
+            '\0'..='\u{1f}' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => escape(out, c),
             _ => out.push(c),
         }
     }
     out.push('"');
+}
+
+/// Escapes in a text that is JSON already what Go's encoder escapes and others do not: `<`, `>`, `&`, U+2028, U+2029.
+///
+/// ```
+/// assert_eq!(tekton_contract::json::escape_html(r#"{"a":"<b>"}"#), r#"{"a":"\u003cb\u003e"}"#);
+/// ```
+pub fn escape_html(json: &str) -> Cow<'_, str> {
+    const ESCAPED: [char; 5] = ['<', '>', '&', '\u{2028}', '\u{2029}'];
+    if !json.contains(ESCAPED) {
+        return Cow::Borrowed(json);
+    }
+    let mut out = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        if ESCAPED.contains(&c) {
+            escape(&mut out, c);
+        } else {
+            out.push(c);
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// Appends `\u` and four hex digits.
+fn escape(out: &mut String, c: char) {
+    out.push_str("\\u");
+    for shift in [12, 8, 4, 0] {
+        out.push(char::from_digit((c as u32 >> shift) & 15, 16).expect("four bits are a digit"));
+    }
 }
 
 /// Prints a list of strings as compact JSON.

@@ -70,3 +70,49 @@ pub fn post_file(step: usize) -> String {
 pub fn step_metadata_dir(step: usize) -> String {
     format!("{RUN}/{step}/status")
 }
+
+/// A path without `.`, `..`, doubled or trailing slashes, by its text alone, as Go's `filepath.Clean` gives it.
+///
+/// ```
+/// assert_eq!(tekton_contract::paths::clean("/a//b/../c/"), "/a/c");
+/// ```
+pub fn clean(path: &str) -> String {
+    let rooted = path.starts_with('/');
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|last| *last != "..") => {
+                parts.pop();
+            }
+            ".." if rooted => {}
+            other => parts.push(other),
+        }
+    }
+    match (rooted, parts.is_empty()) {
+        (true, _) => format!("/{}", parts.join("/")),
+        (false, true) => ".".to_owned(),
+        (false, false) => parts.join("/"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_cleaned_by_their_text() {
+        for (path, cleaned) in [
+            ("", "."),
+            ("/a//b/./c/..", "/a/b"),
+            ("a/./b", "a/b"),
+            ("../x/./", "../x"),
+            ("/..", "/"),
+            ("..", ".."),
+            ("a/../..", ".."),
+            ("a/", "a"),
+        ] {
+            assert_eq!(clean(path), cleaned, "{path}");
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! References to definitions: by name in the cluster, or through a resolver and its ResolutionRequest.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use tekton_contract::json;
 use tekton_types::condition;
 use tekton_types::resolution::{ResolutionRequest, ResolutionRequestSpec};
 use tekton_types::v1::{Param, ParamValue, RefSource};
@@ -191,20 +192,9 @@ fn request_name(resolver: &str, base: &str, params: &[Param], url: &str) -> Stri
     format!("{prefix}-{digest}")
 }
 
-/// JSON as Go's encoder prints it, which escapes what HTML could trip over.
+/// JSON as Go's encoder prints it.
 fn go_json(value: &serde_json::Value) -> String {
-    let mut out = String::new();
-    for c in value.to_string().chars() {
-        match c {
-            '<' => out.push_str("\\u003c"),
-            '>' => out.push_str("\\u003e"),
-            '&' => out.push_str("\\u0026"),
-            '\u{2028}' => out.push_str("\\u2028"),
-            '\u{2029}' => out.push_str("\\u2029"),
-            other => out.push(other),
-        }
-    }
-    out
+    json::escape_html(&value.to_string()).into_owned()
 }
 
 /// FNV-1a with 128 bits, as Go's `fnv.New128a`.

@@ -1,6 +1,6 @@
 //! PersistentVolumeClaims that are made from the claim templates of workspaces.
 
-use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, PersistentVolumeClaimVolumeSource};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -61,6 +61,8 @@ pub struct ApiRefusal<'a> {
 pub struct ClaimFault {
     /// Whether time can help: a quota is used up, or somebody else was faster.
     pub retryable: bool,
+    /// Whether it was the creation that failed, and not the look-up before it.
+    pub creation: bool,
     /// What happened.
     pub text: String,
 }
@@ -73,7 +75,22 @@ pub fn creation_fault(claim: &str, refusal: ApiRefusal<'_>) -> Option<ClaimFault
     }
     let retryable = reason == "Conflict" || (reason == "Forbidden" && message.contains("exceeded quota"));
     let words = if retryable { "PVC creation error, retryable" } else { "PVC creation error" };
-    Some(ClaimFault { retryable, text: format!("{words} for {claim}: {message}") })
+    Some(ClaimFault { retryable, creation: true, text: format!("{words} for {claim}: {message}") })
+}
+
+/// Judges a failed look-up.
+pub fn lookup_fault(claim: &str, message: &str) -> ClaimFault {
+    ClaimFault { retryable: false, creation: false, text: format!("failed to retrieve PVC {claim}: {message}") }
+}
+
+/// A binding to a claim.
+pub fn binding(name: String, sub_path: String, claim: String) -> WorkspaceBinding {
+    WorkspaceBinding {
+        name,
+        sub_path,
+        persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource { claim_name: claim, read_only: None }),
+        ..WorkspaceBinding::default()
+    }
 }
 
 /// The first ten hex digits of the SHA-256 of a text.

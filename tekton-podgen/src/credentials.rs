@@ -40,20 +40,23 @@ pub struct Credentials {
     pub volumes: Vec<Volume>,
     /// Mounts of those volumes.
     pub mounts: Vec<VolumeMount>,
-    /// Secrets that the ServiceAccount names and that do not exist.
-    pub missing: Vec<String>,
 }
 
-impl Credentials {
-    /// The text of the warning event about Secrets that do not exist, whose reason is `FailedToRetrieveSecret`.
-    pub fn missing_message(&self) -> Option<String> {
-        (!self.missing.is_empty()).then(|| {
-            format!(
-                "Unable to retrieve some secrets ({}); attempting to use them may not succeed.",
-                self.missing.join(", ")
-            )
-        })
-    }
+/// Reason of the warning event about Secrets that do not exist.
+pub const FAILED_TO_RETRIEVE_SECRET: &str = "FailedToRetrieveSecret";
+
+/// The text of the warning event about Secrets that do not exist.
+pub fn missing_message(missing: &[&str]) -> String {
+    format!("Unable to retrieve some secrets ({}); attempting to use them may not succeed.", missing.join(", "))
+}
+
+/// Secrets that the ServiceAccount names and that do not exist; the Pod is built without them.
+pub fn missing<'a>(service_account: &str, facts: &'a Facts) -> Vec<&'a str> {
+    let account = match facts.service_accounts.get(account_name(service_account)) {
+        Some(Fact::Known(account)) => secrets_of(account),
+        _ => Vec::new(),
+    };
+    account.into_iter().filter(|name| facts.secrets.get(*name) == Some(&Fact::Missing)).collect()
 }
 
 /// The name of the ServiceAccount whose Secrets are read.
@@ -89,10 +92,7 @@ pub fn credentials(service_account: &str, facts: &Facts, require_known_hosts: bo
     for name in secrets_of(account) {
         let secret = match facts.secrets.get(name) {
             Some(Fact::Known(secret)) => secret,
-            Some(Fact::Missing) => {
-                found.missing.push(name.to_owned());
-                continue;
-            }
+            Some(Fact::Missing) => continue,
             Some(Fact::Denied(error)) => return Err(BuildError::Fetch(error.clone())),
             None => return Err(BuildError::Needs(Need::Secret(name.to_owned()))),
         };

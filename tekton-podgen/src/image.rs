@@ -1,6 +1,5 @@
 //! Image references and image configurations: what is looked up for a step without a command, and how the answer is used.
 
-use serde_json::Value;
 use std::collections::BTreeMap;
 use thiserror::Error;
 
@@ -99,15 +98,7 @@ pub struct ImageMetadata {
 impl ImageMetadata {
     /// The commands as the entrypoint reads them from its environment: JSON with sorted keys, in Go's escaping.
     pub fn commands_json(&self) -> String {
-        let commands: serde_json::Map<String, Value> = self
-            .commands
-            .iter()
-            .map(|(platform, command)| {
-                let value = command.as_ref().map_or(Value::Null, |argv| Value::from(argv.clone()));
-                (platform.clone(), value)
-            })
-            .collect();
-        crate::json::go_string(&Value::Object(commands))
+        crate::json::go_string(&self.commands)
     }
 }
 

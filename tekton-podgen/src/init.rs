@@ -7,7 +7,6 @@ use crate::names::{
 use crate::security::SecurityContextConfig;
 use crate::volumes;
 use k8s_openapi::api::core::v1::{Container, EnvVar};
-use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use tekton_types::v1::{Sidecar, Step, TaskResult};
 
@@ -89,16 +88,15 @@ pub fn results_sidecar(results: &[TaskResult], steps: &[Step], how: ResultsSidec
         .filter(|step| refers_to_artifacts(step))
         .map(|step| format!("{}{}", names::STEP_PREFIX, step.name))
         .collect();
-    let step_results: BTreeMap<String, Value> = steps
+    let step_results: BTreeMap<String, Vec<&str>> = steps
         .iter()
         .enumerate()
         .filter(|(_, step)| !step.results.is_empty())
         .map(|(index, step)| {
-            let names = step.results.iter().map(|result| Value::from(result.name.as_str()));
-            (step_container(&step.name, index), Value::Array(names.collect()))
+            let names = step.results.iter().map(|result| result.name.as_str());
+            (step_container(&step.name, index), names.collect())
         })
         .collect();
-    let step_results = Value::Object(step_results.into_iter().collect::<Map<_, _>>());
     let command = [
         "/ko-app/sidecarlogresults",
         "-results-dir",

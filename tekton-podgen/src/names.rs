@@ -13,7 +13,7 @@ pub(crate) use tekton_contract::paths::{
     ARTIFACTS as ARTIFACTS_DIR, BIN as BIN_DIR, CREDS as CREDS_DIR, CREDS_SECRETS as CREDS_SECRETS_DIR,
     DEBUG_INFO as DEBUG_INFO_DIR, DEBUG_SCRIPTS as DEBUG_SCRIPTS_DIR, DOWNWARD as DOWNWARD_DIR, ENTRYPOINT,
     HOME as HOME_DIR, RESULTS as RESULTS_DIR, RUN as RUN_DIR, SCRIPTS as SCRIPTS_DIR, SPIFFE_SOCKET_DIR as SPIRE_DIR,
-    STEPS as STEPS_DIR, WORKSPACE as WORKSPACE_DIR,
+    STEPS as STEPS_DIR, WORKSPACE as WORKSPACE_DIR, clean as clean_path,
 };
 pub(crate) use tekton_contract::volumes::{
     CONTAINER_PLACE_SCRIPTS as PLACE_SCRIPTS, CONTAINER_PREPARE as PREPARE,
@@ -25,39 +25,4 @@ pub(crate) use tekton_contract::volumes::{
 /// Whether Tekton itself made the container.
 pub(crate) fn is_internal(container: &str) -> bool {
     matches!(container, PREPARE | PLACE_SCRIPTS | WORKING_DIR_INITIALIZER | RESULTS_SIDECAR_CONTAINER)
-}
-
-/// A path without `.`, `..`, doubled or trailing slashes, as Go's `filepath.Clean` gives it.
-pub(crate) fn clean_path(path: &str) -> String {
-    let rooted = path.starts_with('/');
-    let mut parts: Vec<&str> = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." if parts.last().is_some_and(|last| *last != "..") => {
-                parts.pop();
-            }
-            ".." if rooted => {}
-            other => parts.push(other),
-        }
-    }
-    match (rooted, parts.is_empty()) {
-        (true, _) => format!("/{}", parts.join("/")),
-        (false, true) => ".".to_owned(),
-        (false, false) => parts.join("/"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_are_cleaned_as_go_does() {
-        for (path, clean) in
-            [("/a//b/../c/", "/a/c"), ("a/./b", "a/b"), ("", "."), ("/..", "/"), ("../x", "../x"), ("..", "..")]
-        {
-            assert_eq!(clean_path(path), clean, "{path}");
-        }
-    }
 }

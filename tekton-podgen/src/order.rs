@@ -91,8 +91,7 @@ fn set_step(args: &mut EntrypointArgs, step: &Step) -> Result<(), OrderError> {
     args.stderr_path = path(&step.stderr_config);
     args.step_results = step_results(&step.results);
     if !step.when.is_empty() {
-        let guards = serde_json::to_string(&step.when).expect("guards are representable in JSON");
-        args.when_expressions = json::escape(&guards);
+        args.when_expressions = json::go_string(&step.when);
     }
     Ok(())
 }

@@ -53,9 +53,11 @@ fn init(input: &Value) -> Result<Value, String> {
             Ok(found) => break found,
         }
     };
-    let message = found.missing_message().filter(|_| input["hasOwner"] == true);
-    let events: Vec<String> =
-        message.into_iter().map(|message| format!("Warning FailedToRetrieveSecret {message}")).collect();
-    let Credentials { flags, volumes, mounts, .. } = found;
+    let missing = credentials::missing(&account, &facts);
+    let warn = input["hasOwner"] == true && !missing.is_empty();
+    let event =
+        || format!("Warning {} {}", credentials::FAILED_TO_RETRIEVE_SECRET, credentials::missing_message(&missing));
+    let events: Vec<String> = warn.then(event).into_iter().collect();
+    let Credentials { flags, volumes, mounts } = found;
     Ok(json!({"args": printed(&flags), "volumes": volumes, "volumeMounts": mounts, "events": events}))
 }

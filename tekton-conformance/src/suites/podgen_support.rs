@@ -119,14 +119,14 @@ pub(crate) fn equal_with_pod(expected: &Value, ours: &Value) -> Result<(), Strin
     let Err(found) = diff::equal(expected, ours) else { return Ok(()) };
     let pods = serde_json::from_value::<Pod>(expected["pod"].clone())
         .and_then(|expected| Ok((expected, serde_json::from_value::<Pod>(ours["pod"].clone())?)));
-    let Ok((left, right)) = pods else { return Err(found) };
-    let mut lines: Vec<String> = tekton_podgen::diff::pods(&left, &right).iter().map(ToString::to_string).collect();
+    let Ok((pod, our_pod)) = pods else { return Err(found) };
+    let mut lines: Vec<String> = tekton_podgen::diff::pods(&pod, &our_pod).iter().map(ToString::to_string).collect();
     if lines.is_empty() {
         return Err(found);
     }
-    let mut rest = [expected.clone(), ours.clone()];
-    rest.iter_mut().for_each(|side| side["pod"] = Value::Null);
-    lines.extend(diff::differences(&rest[0], &rest[1]));
+    let (mut left, mut right) = (expected.clone(), ours.clone());
+    (left["pod"], right["pod"]) = (Value::Null, Value::Null);
+    lines.extend(diff::differences(&left, &right));
     Err(lines.join("\n"))
 }
 

@@ -406,15 +406,26 @@ pub fn go_quote(text: &str) -> String {
             '\0'..='\u{1f}' | '\u{7f}' => {
                 write!(out, "\\x{:02x}", c as u32).expect("writing to a String can not fail");
             }
-            // Go escapes what is not printable; spaces other than the plain one are not.
-            c if (c.is_control() || (c.is_whitespace() && c != ' ')) && (c as u32) < 0x1_0000 => {
+            c if is_printable(c) => out.push(c),
+            c if (c as u32) < 0x1_0000 => {
                 write!(out, "\\u{:04x}", c as u32).expect("writing to a String can not fail");
             }
-            c => out.push(c),
+            c => write!(out, "\\U{:08x}", c as u32).expect("writing to a String can not fail"),
         }
     }
     out.push('"');
     out
+}
+
+/// Letters, marks, numbers, punctuation, symbols and the ASCII space.
+fn is_printable(c: char) -> bool {
+    if c.is_control() || (c.is_whitespace() && c != ' ') {
+        return false;
+    }
+    !matches!(c as u32,
+        0xad | 0x600..=0x605 | 0x61c | 0x6dd | 0x70f | 0x180e | 0x200b..=0x200f | 0x202a..=0x202e
+        | 0x2060..=0x206f | 0xe000..=0xf8ff | 0xfeff | 0xfff0..=0xfffb | 0xfffe | 0xffff
+        | 0xe0000..=0xe007f | 0xf0000..=0x0010_ffff)
 }
 
 #[cfg(test)]

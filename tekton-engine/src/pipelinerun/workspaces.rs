@@ -8,7 +8,6 @@ use tekton_podgen::claim;
 use tekton_types::v1::{PipelineRun, WorkspaceBinding, WorkspacePipelineTaskBinding};
 
 use crate::pass::Stop;
-use crate::pvc;
 
 /// The bindings of a child, and the name of the run's workspace with a claim that it uses last.
 #[derive(Debug, Default)]
@@ -80,7 +79,7 @@ pub(super) fn bind(
             affinity::claim_of_stateful_set(&claim, "", run.metadata.name.as_deref().unwrap_or_default())
         }
     };
-    pvc::binding(want.name.clone(), sub_path, claim)
+    claim::binding(want.name.clone(), sub_path, claim)
 }
 
 /// Two sub-paths, one below the other, without the dots that a path may hold.

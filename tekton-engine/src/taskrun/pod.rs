@@ -7,7 +7,8 @@ use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::{LimitRange, Pod, Secret, ServiceAccount, Volume};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use tekton_contract::labels;
-use tekton_podgen::{Fact, Observation, claim, observe, patch, workspace};
+use tekton_contract::volumes::RESULTS_SIDECAR_CONTAINER;
+use tekton_podgen::{Fact, Observation, claim, credentials, observe, patch, workspace};
 use tekton_types::reason::{pod as pod_reasons, taskrun as reasons};
 use tekton_types::v1::{TaskRun, TaskSpec, WorkspaceDeclaration};
 use tekton_validate::part::{Part, validate_part};
@@ -22,9 +23,6 @@ use crate::owner;
 use crate::pass::{Pass, Stop};
 use crate::pvc;
 use crate::scope::task as scope;
-
-/// Container in which results are printed when they come from logs.
-const RESULTS_CONTAINER: &str = "sidecar-tekton-log-results";
 
 /// From a bound TaskRun to the status that its Pod gives.
 pub(super) fn run(pass: &mut Pass<'_>, run: &mut TaskRun, task: &Prepared) -> Result<(), Stop> {
@@ -116,7 +114,7 @@ fn claim_volumes(pass: &mut Pass<'_>, run: &mut TaskRun) -> Result<(), Stop> {
         if binding.volume_claim_template.is_some() {
             let claim = claim::claim_name(binding, &owner.uid);
             let (name, sub_path) = (std::mem::take(&mut binding.name), std::mem::take(&mut binding.sub_path));
-            *binding = pvc::binding(name, sub_path, claim);
+            *binding = claim::binding(name, sub_path, claim);
         }
     }
     Ok(())
@@ -180,6 +178,10 @@ fn build(
         Ok(facts) => facts,
         Err(fault) => return Ok(Err(fault)),
     };
+    let missing = credentials::missing(&run.spec.service_account_name, &facts);
+    if !missing.is_empty() && !pass.env.config.feature_flags.disable_creds_init {
+        pass.warn(credentials::FAILED_TO_RETRIEVE_SECRET, credentials::missing_message(&missing));
+    }
     let input = tekton_podgen::Input { task_run: &templated, task_spec: &spec, facts: &facts };
     Ok(tekton_podgen::build(&input, &options(pass))
         .map_err(|fault| ApiFault { text: format!("translating TaskSpec to Pod: {fault}"), ..ApiFault::default() }))
@@ -354,7 +356,7 @@ fn observe_into(pass: &mut Pass<'_>, run: &mut TaskRun, pod: &Pod, spec: &TaskSp
         let need = Need::Logs {
             namespace: run.metadata.namespace.clone().unwrap_or_default(),
             pod: pod.metadata.name.clone().unwrap_or_default(),
-            container: RESULTS_CONTAINER.to_owned(),
+            container: RESULTS_SIDECAR_CONTAINER.to_owned(),
         };
         Some(match pass.fetch(need)? {
             Ok(Value::Text(text)) => Fact::Known(text.clone()),

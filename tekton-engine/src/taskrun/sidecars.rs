@@ -1,10 +1,10 @@
 //! After the last step: stopping sidecars that would keep the Pod running.
 
 use jiff::SignedDuration;
-use k8s_openapi::api::core::v1::{ContainerState, ContainerStateTerminated, Pod};
-use tekton_podgen::patch;
+use k8s_openapi::api::core::v1::Pod;
+use tekton_podgen::{observe, patch};
 use tekton_types::reason::taskrun as reasons;
-use tekton_types::v1::{SidecarState, TaskRun};
+use tekton_types::v1::TaskRun;
 
 use super::life;
 use crate::effect::{Effect, PatchType, Purpose};
@@ -12,7 +12,6 @@ use crate::facts::{Need, Value};
 use crate::object::{Kind, ObjectKey, Stored};
 use crate::pass::{Pass, Stop};
 
-const SIDECAR_PREFIX: &str = "sidecar-";
 /// What a write says that is based on an old version of the object.
 const MODIFIED: &str = "the object has been modified; please apply your changes to the latest version and try again";
 
@@ -65,7 +64,7 @@ pub(super) fn stop(pass: &mut Pass<'_>, run: &mut TaskRun) -> Result<(), Stop> {
         }
     }
     if patch::has_running_sidecar(run) {
-        run.status.sidecars = stopped_states(after);
+        run.status.sidecars = observe::stopped_sidecars(after);
     }
     Ok(())
 }
@@ -80,38 +79,4 @@ fn native_sidecars(pass: &mut Pass<'_>) -> Result<bool, Stop> {
         Ok(_) => Ok(false),
         Err(fault) => Err(Stop::transient(&fault.text)),
     }
-}
-
-/// The sidecars as they are once their images have been replaced.
-fn stopped_states(pod: &Pod) -> Vec<SidecarState> {
-    let statuses = pod.status.as_ref().and_then(|status| status.container_statuses.as_deref()).unwrap_or_default();
-    let sidecars = statuses.iter().filter(|status| status.name.starts_with(SIDECAR_PREFIX));
-    sidecars
-        .map(|status| {
-            let stopped = status.last_state.as_ref().and_then(|state| state.terminated.as_ref());
-            let state = match stopped {
-                Some(last) => ContainerState {
-                    terminated: Some(ContainerStateTerminated {
-                        exit_code: last.exit_code,
-                        reason: Some("Completed".to_owned()),
-                        message: Some("Sidecar container successfully stopped by nop image".to_owned()),
-                        started_at: last.started_at.clone(),
-                        finished_at: last.finished_at.clone(),
-                        container_id: last.container_id.clone(),
-                        signal: None,
-                    }),
-                    ..ContainerState::default()
-                },
-                None => status.state.clone().unwrap_or_default(),
-            };
-            SidecarState {
-                waiting: state.waiting,
-                running: state.running,
-                terminated: state.terminated,
-                name: status.name.trim_start_matches(SIDECAR_PREFIX).to_owned(),
-                container: status.name.clone(),
-                image_id: status.image_id.clone(),
-            }
-        })
-        .collect()
 }

@@ -4,6 +4,7 @@ mod completion;
 mod failure;
 mod results;
 mod sidecar_log;
+mod sidecars;
 mod steps;
 
 pub use completion::{
@@ -11,6 +12,7 @@ pub use completion::{
 };
 pub use failure::{Failure, failure};
 pub use sidecar_log::{step_results, task_results};
+pub use sidecars::stopped_sidecars;
 pub use steps::sort_statuses;
 
 use crate::facts::Fact;
@@ -21,7 +23,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use tekton_types::condition::{self, Condition};
 use tekton_types::config::Config;
 use tekton_types::reason::taskrun as reason;
-use tekton_types::v1::{SidecarState, TaskRun, TaskRunResult, TaskRunStatus, TaskSpec};
+use tekton_types::v1::{TaskRun, TaskRunResult, TaskRunStatus, TaskSpec};
 
 const RUNNING_MESSAGE: &str = "Not all Steps in the Task have finished executing";
 const SUCCESS_MESSAGE: &str = "All Steps have completed executing";
@@ -105,12 +107,7 @@ pub fn observe(observation: &Observation<'_>) -> Observed {
         container_statuses.iter().filter(|status| names::is_step(&status.name)).collect();
     let mut errors = Vec::new();
     steps::set_steps(&mut status, observation, &steps, &mut errors);
-    status.sidecars = container_statuses
-        .iter()
-        .chain(init_statuses)
-        .filter(|status| names::is_sidecar(&status.name))
-        .map(sidecar_state)
-        .collect();
+    status.sidecars = sidecars::states(container_statuses.iter().chain(init_statuses));
     status.results = without_duplicates(std::mem::take(&mut status.results));
     Observed { status, errors }
 }
@@ -138,18 +135,6 @@ fn complete(status: &mut TaskRunStatus, pod_status: &k8s_openapi::api::core::v1:
 pub(crate) fn mark(status: &mut TaskRunStatus, state: &str, reason: &str, message: &str, now: &Time) {
     let new = Condition { last_transition_time: Some(now.clone()), ..Condition::succeeded(state, reason, message) };
     condition::set(&mut status.conditions, new);
-}
-
-fn sidecar_state(status: &ContainerStatus) -> SidecarState {
-    let state = status.state.clone().unwrap_or_default();
-    SidecarState {
-        waiting: state.waiting,
-        running: state.running,
-        terminated: state.terminated,
-        name: status.name.strip_prefix(names::SIDECAR_PREFIX).unwrap_or(&status.name).to_owned(),
-        container: status.name.clone(),
-        image_id: status.image_id.clone(),
-    }
 }
 
 /// Each name once, at its first place and with its last value.
