@@ -10,6 +10,7 @@ use kube::api::{Api, PostParams};
 use tekton_controller::Options as ControllerOptions;
 use tekton_engine::ClusterFacts;
 use tekton_local::node::{Node, NodeHandle, NodeOptions};
+use tekton_local::store::DiskError;
 use tekton_local::{LocalCluster, Options, TektonAdmission};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -34,6 +35,8 @@ pub(crate) struct Start<'a> {
     pub(crate) data: &'a Path,
     /// Whether it stays when the cluster ends.
     pub(crate) keep: bool,
+    /// Whether objects are kept in it too, and those that are there already are served.
+    pub(crate) persistent: bool,
     /// A namespace that exists from the start.
     pub(crate) namespace: &'a str,
     /// Directories of this machine that Pods may mount.
@@ -48,10 +51,19 @@ impl Cluster {
     /// Errors: a setting is not allowed, or this machine cannot run steps, with what to do about it.
     pub(crate) async fn start(start: Start<'_>) -> Result<Self, String> {
         let config = settings::config(start.config_maps)?;
-        let local = LocalCluster::start(Options {
+        let options = Options {
             namespaces: vec![start.namespace.to_owned(), SYSTEM_NAMESPACE.to_owned()],
             admission: vec![Arc::new(TektonAdmission::new(config))],
-        });
+            ..Options::default()
+        };
+        let local = if start.persistent {
+            LocalCluster::open(start.data, options).map_err(|error| match error {
+                DiskError::InUse { .. } => format!("{error}; end it, or name another directory with --data-dir"),
+                other => chain(other),
+            })?
+        } else {
+            LocalCluster::start(options)
+        };
         configure(&local.client(), start.config_maps).await.map_err(chain)?;
         let options =
             NodeOptions { ephemeral: !start.keep, allowed_host_paths: start.binds, ..NodeOptions::new(start.data) };
@@ -102,13 +114,19 @@ async fn configure(client: &kube::Client, maps: &ConfigMaps) -> kube::Result<()>
             data: Some(data.clone()),
             ..ConfigMap::default()
         };
-        api.create(&PostParams::default(), &map).await?;
+        match api.create(&PostParams::default(), &map).await {
+            // Kept from an earlier time; what is asked for now counts.
+            Err(kube::Error::Api(status)) if status.code == 409 => {
+                drop(api.replace(name, &PostParams::default(), &map).await?);
+            }
+            created => drop(created?),
+        }
     }
     Ok(())
 }
 
 /// An error with all that caused it, on one line.
-fn chain(error: impl Error) -> String {
+pub(crate) fn chain(error: impl Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -5,6 +5,7 @@ mod check;
 mod cluster;
 mod files;
 mod graph;
+mod history;
 mod pod;
 mod run;
 mod serve;
@@ -25,6 +26,11 @@ fn main() -> ExitCode {
     let ended = match &arguments.command {
         Command::Run(arguments) => within_runtime(run::run(arguments)),
         Command::Serve(arguments) => within_runtime(serve::serve(arguments)),
+        Command::List(arguments) => within_runtime(history::list(arguments)),
+        Command::Describe(arguments) => within_runtime(history::describe(arguments)),
+        Command::Logs(arguments) => within_runtime(history::logs(arguments)),
+        Command::Delete(arguments) => within_runtime(history::delete(arguments)),
+        Command::Prune(arguments) => within_runtime(history::prune(arguments)),
         Command::Validate(arguments) => check::validate(arguments),
         Command::Graph(arguments) => graph::graph(arguments).map(printed),
         Command::Pod(arguments) => pod::pod(arguments),

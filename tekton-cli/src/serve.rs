@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use crate::args::ServeArguments;
 use crate::cluster::{Cluster, Start};
-use crate::{run, settings};
+use crate::{history, run, settings};
 
 /// Name of the kubeconfig when none is given.
 const KUBECONFIG: &str = "tekton.kubeconfig";
@@ -21,8 +21,20 @@ pub(crate) async fn serve(arguments: &ServeArguments) -> Result<ExitCode, String
         return Err(format!("--listen {}: the local cluster is served on loopback only", arguments.listen));
     }
     let maps = settings::config_maps(&arguments.settings)?;
-    let data = run::data_dir()?;
-    let start = Start { data: &data, keep: false, namespace: "default", binds: Vec::new(), config_maps: &maps };
+    let kept = arguments.data_dir.as_deref();
+    let data = match kept {
+        Some(dir) => dir.to_owned(),
+        None => run::data_dir()?,
+    };
+    let persistent = kept.is_some();
+    let start = Start {
+        data: &data,
+        keep: persistent,
+        persistent,
+        namespace: "default",
+        binds: Vec::new(),
+        config_maps: &maps,
+    };
     let cluster = Cluster::start(start).await?;
     let served = async {
         let serving = cluster
@@ -31,11 +43,23 @@ pub(crate) async fn serve(arguments: &ServeArguments) -> Result<ExitCode, String
             .await
             .map_err(|error| format!("failed to listen on {}: {error}", arguments.listen))?;
         let path = arguments.kubeconfig_out.clone().unwrap_or_else(|| PathBuf::from(KUBECONFIG));
-        write_secret(&path, &serving.kubeconfig).map_err(|error| format!("{}: {error}", path.display()))?;
+        let told = |path: &Path, error: std::io::Error| format!("{}: {error}", path.display());
+        write_secret(&path, &serving.kubeconfig).map_err(|error| told(&path, error))?;
+        // By this, the commands over a data directory find the server that has it open.
+        let own = kept.map(history::server_file);
+        if let Some(own) = &own {
+            write_secret(own, &serving.kubeconfig).map_err(|error| told(own, error))?;
+        }
         eprintln!("serving {}; try: kubectl --kubeconfig {} get pods -A", serving.url, path.display());
-        eprintln!("Ctrl-C ends the cluster and everything in it");
+        match kept {
+            Some(dir) => eprintln!("Ctrl-C ends the cluster; what is in it is kept in {}", dir.display()),
+            None => eprintln!("Ctrl-C ends the cluster and everything in it"),
+        }
         interrupted().await;
-        fs::remove_file(&path).map_err(|error| format!("{}: {error}", path.display()))
+        if let Some(own) = &own {
+            fs::remove_file(own).map_err(|error| told(own, error))?;
+        }
+        fs::remove_file(&path).map_err(|error| told(&path, error))
     };
     let outcome = served.await;
     cluster.stop().await;

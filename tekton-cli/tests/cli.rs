@@ -8,6 +8,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+#[path = "cli/history.rs"]
+mod history;
+#[path = "cli/kubectl.rs"]
+mod kubectl;
 #[path = "cli/pod_diff.rs"]
 mod pod_diff;
 
@@ -15,13 +19,15 @@ fn examples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/yaml")
 }
 
+/// The command, which keeps its runs where no other program looks.
+fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tekton"));
+    command.current_dir(examples()).env("XDG_STATE_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join("state"));
+    command
+}
+
 fn tekton(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_tekton"))
-        .args(arguments)
-        .current_dir(examples())
-        .stdin(Stdio::null())
-        .output()
-        .expect("the binary starts")
+    command().args(arguments).stdin(Stdio::null()).output().expect("the binary starts")
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -330,7 +336,7 @@ spec:
     let file = folder.path().join("long.yaml");
     std::fs::write(&file, manifest).expect("the file can be written");
     let started = Instant::now();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_tekton"))
+    let mut child = command()
         .args(["run", "--output", "json", "-f"])
         .arg(&file)
         .stdin(Stdio::null())
@@ -381,75 +387,6 @@ spec:
     let output = tekton(&["run", "-f", &file.display().to_string(), "-w", &workspace]);
     assert_eq!(output.status.code(), Some(0), "{}{}", text(&output.stdout), text(&output.stderr));
     assert_eq!(std::fs::read_to_string(bound.join("made.txt")).expect("the step wrote it"), "made\n");
-}
-
-/// Ends the server when the test ends, however it ends.
-struct Server(std::process::Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It is asked to end in order, so that nothing is left behind; one that has ended is no error.
-        let _ = Command::new("kill").args(["-INT", &self.0.id().to_string()]).status();
-        let _ = self.0.wait();
-    }
-}
-
-#[test]
-fn kubectl_works_against_the_local_cluster() {
-    if !namespaces_work() {
-        return;
-    }
-    if Command::new("kubectl").args(["version", "--client"]).output().is_err() {
-        eprintln!("skipped: kubectl is not on this machine");
-        return;
-    }
-    let folder = tempfile::tempdir().expect("a folder can be made");
-    let kubeconfig = folder.path().join("kubeconfig");
-    let _server = Server(
-        Command::new(env!("CARGO_BIN_EXE_tekton"))
-            .args(["serve", "--kubeconfig-out"])
-            .arg(&kubeconfig)
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the binary starts"),
-    );
-    let began = Instant::now();
-    while !kubeconfig.exists() {
-        assert!(began.elapsed() < Duration::from_secs(20), "no kubeconfig is written");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    let kubectl = |arguments: &[&str]| {
-        let output = Command::new("kubectl")
-            .arg("--kubeconfig")
-            .arg(&kubeconfig)
-            .args(arguments)
-            .current_dir(examples())
-            .env("HOME", folder.path())
-            .stdin(Stdio::null())
-            .output()
-            .expect("kubectl starts");
-        assert!(output.status.success(), "kubectl {arguments:?}: {}", text(&output.stderr));
-        text(&output.stdout)
-    };
-    assert!(kubectl(&["apply", "-f", "params.yaml"]).contains("taskrun.tekton.dev/describe-image created"));
-    kubectl(&["wait", "--for=condition=Succeeded", "--timeout=30s", "taskrun/describe-image"]);
-    assert!(kubectl(&["get", "taskruns,pipelineruns,pods", "-A"]).contains("Succeeded"));
-    assert!(kubectl(&["get", "taskrun", "describe-image", "-o", "yaml"]).contains("podName: describe-image-pod"));
-    assert!(kubectl(&["logs", "describe-image-pod", "-c", "step-array-as-arguments"]).contains("--squash"));
-    kubectl(&[
-        "patch",
-        "taskrun",
-        "describe-image",
-        "--type=merge",
-        "-p",
-        r#"{"metadata":{"labels":{"team":"shop"}}}"#,
-    ]);
-    assert!(kubectl(&["get", "taskruns", "-l", "team=shop", "-o", "name"]).contains("describe-image"));
-    assert!(kubectl(&["describe", "taskrun", "describe-image"]).contains("All Steps have completed executing"));
-    assert!(kubectl(&["create", "-f", "ci.yaml"]).contains("pipelinerun.tekton.dev/ci-"));
-    kubectl(&["delete", "taskrun", "describe-image"]);
-    assert!(!kubectl(&["get", "pods", "-o", "name"]).contains("describe-image-pod"));
 }
 
 #[test]

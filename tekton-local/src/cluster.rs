@@ -1,11 +1,13 @@
 //! The embedded cluster: the API server with what every cluster has, and the fronts to it.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use crate::api::{Admission, Api, PodLogs};
 use crate::service::ApiService;
+use crate::store::{DiskError, Store};
 
 /// What a cluster is started with.
 #[derive(Debug, Clone, Default)]
@@ -14,6 +16,8 @@ pub struct Options {
     pub namespaces: Vec<String>,
     /// Admission hooks, in the order in which they are called.
     pub admission: Vec<Arc<dyn Admission>>,
+    /// Serves what is stored and starts nothing: of all controllers only the garbage collector runs.
+    pub at_rest: bool,
 }
 
 /// A running cluster. It ends when it is dropped or [stopped](LocalCluster::stop).
@@ -24,9 +28,22 @@ pub struct LocalCluster {
 }
 
 impl LocalCluster {
-    /// Starts a cluster within the current tokio runtime.
+    /// Starts a cluster within the current tokio runtime. Its objects are in memory, and end with it.
     pub fn start(options: Options) -> Self {
-        let api = Arc::new(Api::default());
+        Self::with_store(Store::default(), options)
+    }
+
+    /// Starts a cluster whose objects are kept in a directory: what was acknowledged is there again after a restart,
+    /// however the process ended.
+    ///
+    /// Errors: another process has the directory open, or it cannot be read.
+    pub fn open(dir: &Path, options: Options) -> Result<Self, DiskError> {
+        Ok(Self::with_store(Store::open(dir)?, options))
+    }
+
+    fn with_store(store: Store, options: Options) -> Self {
+        let api = Arc::new(Api::new(store));
+        crate::kinds::resume(&api);
         for hook in options.admission {
             api.add_admission(hook);
         }
@@ -43,10 +60,10 @@ impl LocalCluster {
             }),
         );
         let client = kube::Client::new(ApiService::new(Arc::clone(&api)), "default");
-        let controllers = vec![
-            tokio::spawn(crate::gc::run(Arc::clone(&api), api.closing())),
-            tokio::spawn(crate::workloads::run(client, api.closing())),
-        ];
+        let mut controllers = vec![tokio::spawn(crate::gc::run(Arc::clone(&api), api.closing()))];
+        if !options.at_rest {
+            controllers.push(tokio::spawn(crate::workloads::run(client, api.closing())));
+        }
         Self { api, controllers }
     }
 
@@ -79,6 +96,7 @@ impl LocalCluster {
             // Controllers end by themselves; one that panicked has ended too.
             let _ = controller.await;
         }
+        self.api.store.close();
     }
 }
 
@@ -88,6 +106,7 @@ impl Drop for LocalCluster {
         for controller in &self.controllers {
             controller.abort();
         }
+        self.api.store.close();
     }
 }
 

@@ -26,6 +26,7 @@ pub mod api;
 mod cluster;
 pub mod convert;
 mod gc;
+pub mod history;
 mod images;
 mod kinds;
 pub mod node;

@@ -68,6 +68,11 @@ async fn create(client: &kube::Client, namespace: &str, mut object: Value) -> Re
     }
     let typed: DynamicObject = serde_json::from_value(object).map_err(|error| format!("{described}: {error}"))?;
     let created = match api.create(&PostParams::default(), &typed).await {
+        Err(kube::Error::Api(status)) if status.reason == "AlreadyExists" && kind.ends_with("Run") => {
+            return Err(format!(
+                "{described} is in the data directory already; remove it with `tekton delete`, or use `generateName`"
+            ));
+        }
         Err(kube::Error::Api(status)) if status.reason == "AlreadyExists" => {
             let name = typed.metadata.name.clone().unwrap_or_default();
             let force = kube::api::PatchParams::apply("tekton").force();

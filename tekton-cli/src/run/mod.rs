@@ -3,16 +3,16 @@
 mod create;
 mod follow;
 pub(crate) mod load;
-mod logs;
+pub(crate) mod logs;
 mod output;
 mod params;
 pub(crate) mod style;
 mod tree;
 mod view;
 mod workspaces;
-mod world;
+pub(crate) mod world;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use jiff::Timestamp;
@@ -21,7 +21,7 @@ use tekton_types::yaml;
 
 use crate::args::{OutputFormat, RunArguments};
 use crate::cluster::{Cluster, Start};
-use crate::{check, files, settings};
+use crate::{check, files, history, settings};
 use load::Overrides;
 use style::Tone;
 use view::{Stream, View};
@@ -39,21 +39,25 @@ pub(crate) async fn run(arguments: &RunArguments) -> Result<ExitCode, String> {
     check::before_run(&sources, &settings::config(&maps)?)?;
     let loaded = load::load(files::objects(&sources)?, &overrides)?;
 
-    let data = data_dir()?;
+    let data = match &arguments.data_dir {
+        Some(dir) => dir.clone(),
+        None => data_dir()?,
+    };
     let directories = overrides.workspaces.iter().filter_map(|workspace| match &workspace.source {
         Source::Directory(path) => Some(path.clone()),
         Source::EmptyDir | Source::Claim(_) => None,
     });
     let cluster = Cluster::start(Start {
         data: &data,
-        keep: arguments.keep,
+        keep: arguments.keep || arguments.data_dir.is_some(),
+        persistent: arguments.data_dir.is_some(),
         namespace: &arguments.namespace,
         binds: directories.collect(),
         config_maps: &maps,
     })
     .await?;
     let mut view = View::new(stream, arguments.quiet);
-    let outcome = drive(&cluster, arguments, loaded, &overrides, &mut view, stream).await;
+    let outcome = drive(&cluster, arguments, loaded, &overrides, &mut view, stream, &data).await;
     cluster.stop().await;
     if arguments.keep {
         stream.lines([format!("logs and volumes are kept in {}", data.display()).as_str()]);
@@ -68,12 +72,20 @@ async fn drive(
     overrides: &Overrides,
     view: &mut View,
     stream: Stream,
+    data: &Path,
 ) -> Result<ExitCode, String> {
     let client = cluster.client();
     let failed = |error: kube::Error| format!("the local API server: {error}");
     let runs = create::all(&client, &arguments.namespace, loaded, &overrides.workspaces).await?;
     let world = follow::to_the_end(&client, &arguments.namespace, &runs, view).await.map_err(failed)?;
     view.clear();
+    if !arguments.no_history
+        && arguments.data_dir.is_none()
+        && let Err(error) = history::record::record(cluster.local(), data, &arguments.namespace, &runs).await
+    {
+        let why = format!("this run will not be listed: {error}; --no-history says that it need not be");
+        Stream::Error.lines([Stream::Error.paint().warning(&why).as_str()]);
+    }
     match arguments.output {
         OutputFormat::Text => summary(&world, &runs, stream),
         OutputFormat::Json | OutputFormat::Yaml => {

@@ -93,11 +93,18 @@ impl Target {
 
 impl Default for Api {
     fn default() -> Self {
+        Self::new(Store::default())
+    }
+}
+
+impl Api {
+    /// An API server over a store, which may hold objects already.
+    pub fn new(store: Store) -> Self {
         let (signals, signalled) = tokio::sync::mpsc::unbounded_channel();
         Self {
             signals,
             signalled: std::sync::Mutex::new(Some(signalled)),
-            store: Store::default(),
+            store,
             registry: Registry::default(),
             admission: RwLock::default(),
             logs: RwLock::default(),
@@ -106,9 +113,7 @@ impl Default for Api {
             waiting: std::sync::Mutex::default(),
         }
     }
-}
 
-impl Api {
     /// Adds an admission hook; hooks run in the order in which they were added.
     pub fn add_admission(&self, hook: Arc<dyn Admission>) {
         self.admission.write().unwrap_or_else(std::sync::PoisonError::into_inner).push(hook);

@@ -23,6 +23,12 @@ impl Api {
             Ok(response) => response,
             Err(error) => refuse(error),
         };
+        // What is answered to a write would survive the end of this process.
+        if !matches!(request.method.as_str(), "GET" | "HEAD")
+            && let Err(error) = self.store.settled().await
+        {
+            response = refuse(ApiError::internal(&*error));
+        }
         if head {
             *response.body_mut() = super::full(Bytes::new());
         }

@@ -63,6 +63,24 @@ fn signal(api: &Api, signal: Signal) {
     let _ = api.signals.send(signal);
 }
 
+/// Takes up what was left undone when the objects of the store were last served: definitions are served again, and
+/// deletions that wait for something go on.
+pub(crate) fn resume(api: &Api) {
+    for definition in api.store.list("apiextensions.k8s.io/customresourcedefinitions", None).1 {
+        crd::updated(api, &definition.value);
+    }
+    for resource in api.store.resources() {
+        for object in api.store.list(&resource, None).1 {
+            let meta = &object.value["metadata"];
+            if !meta["deletionTimestamp"].is_null() || meta["ownerReferences"].is_array() {
+                let text = |field: &str| object.meta(field).to_owned();
+                let key = Key { resource: resource.clone(), namespace: text("namespace"), name: text("name") };
+                signal(api, Signal::Look(key));
+            }
+        }
+    }
+}
+
 /// After an object was created.
 pub(crate) fn created(api: &Api, target: &Target, object: &Value) {
     match (target.resource.group.as_str(), target.resource.kind.as_str()) {

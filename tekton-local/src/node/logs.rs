@@ -45,7 +45,9 @@ pub struct LogRange {
 }
 
 impl Logs {
-    pub(super) fn new(root: PathBuf) -> Self {
+    /// The logs below a directory: that of a node is `pods` in its data directory. Without a running node, logs can be
+    /// read and do not grow.
+    pub fn new(root: PathBuf) -> Self {
         Self { root, live: Mutex::default() }
     }
 

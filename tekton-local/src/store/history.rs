@@ -46,8 +46,9 @@ pub(super) struct History {
 }
 
 impl History {
-    pub(super) fn new() -> Self {
-        Self { changes: VecDeque::new(), compacted: 1 }
+    /// A history that knows what happens from `begins` on.
+    pub(super) fn new(begins: u64) -> Self {
+        Self { changes: VecDeque::new(), compacted: begins }
     }
 
     pub(super) fn push(&mut self, change: Change) {

@@ -3,6 +3,7 @@
 //! Objects are immutable once stored and shared by reference, so a list or a watch copies pointers, and the JSON of an
 //! object is printed once however many readers ask for it. Lists by namespace are ranges of an ordered map.
 
+mod disk;
 mod history;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -13,6 +14,8 @@ use bytes::Bytes;
 use serde_json::Value;
 use tokio::sync::watch;
 
+pub use disk::DiskError;
+use disk::{Disk, Entry};
 use history::History;
 pub use history::{Change, ChangeKind, Compacted};
 
@@ -82,9 +85,17 @@ struct Table {
 }
 
 impl Table {
-    fn new(revision: u64) -> Self {
-        Self { entries: BTreeMap::new(), history: History::new(), tick: watch::Sender::new(revision) }
+    fn new(begins: u64, revision: u64) -> Self {
+        Self { entries: BTreeMap::new(), history: History::new(begins), tick: watch::Sender::new(revision) }
     }
+}
+
+/// Where objects are besides in memory.
+#[derive(Debug)]
+enum Backing {
+    Memory,
+    Disk(Disk),
+    Closed,
 }
 
 #[derive(Debug)]
@@ -95,6 +106,10 @@ struct Inner {
     dependents: HashMap<String, BTreeSet<Key>>,
     /// Every object by its uid.
     uids: HashMap<String, Key>,
+    /// Where writes go, when they outlive the process. Under the lock, so that they go in the order of their revisions.
+    backing: Backing,
+    /// The revision before which nothing is known: the history begins here.
+    begins: u64,
 }
 
 /// The store. All operations are atomic; a write needs the revision that the writer has read.
@@ -111,12 +126,60 @@ impl Default for Store {
                 tables: BTreeMap::new(),
                 dependents: HashMap::new(),
                 uids: HashMap::new(),
+                backing: Backing::Memory,
+                begins: 1,
             }),
         }
     }
 }
 
 impl Store {
+    /// A store that keeps its objects in a directory, with what is in it already. Revisions go on from where they were;
+    /// what happened before is no longer known, so watches from then are told to list again.
+    ///
+    /// Errors: another process has it open, or it cannot be read.
+    pub fn open(dir: &std::path::Path) -> Result<Self, DiskError> {
+        let found = Disk::open(dir)?;
+        let store = Self::default();
+        {
+            let mut inner = store.lock();
+            inner.revision = found.revision;
+            inner.begins = found.revision;
+            for (key, object) in found.objects {
+                inner.index(&key, None, Some(&object));
+                let table = inner.tables.entry(Arc::clone(&key.resource));
+                let table = table.or_insert_with(|| Table::new(found.revision, found.revision));
+                table.entries.insert(key.id(), object);
+            }
+            inner.backing = Backing::Disk(found.disk);
+        }
+        Ok(store)
+    }
+
+    /// Waits until every write so far would survive the end of this process. In memory nothing does, and nothing waits.
+    ///
+    /// Errors: the disk does not take writes any more.
+    pub async fn settled(&self) -> Result<(), Arc<str>> {
+        let settled = {
+            let inner = self.lock();
+            match &inner.backing {
+                Backing::Memory => return Ok(()),
+                Backing::Closed => return Err("the store has been closed".into()),
+                Backing::Disk(disk) => disk.settled(inner.revision),
+            }
+        };
+        settled.await
+    }
+
+    /// Writes what has not been written yet and closes the file, so that it can be opened again. Later writes are not
+    /// kept, and [`Store::settled`] says so. A store in memory has nothing to close.
+    pub fn close(&self) {
+        let mut inner = self.lock();
+        if matches!(inner.backing, Backing::Disk(_)) {
+            inner.backing = Backing::Closed;
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
@@ -199,8 +262,10 @@ impl Store {
     ///
     /// Errors: the history no longer reaches back to `revision`.
     pub fn changes(&self, resource: &str, revision: u64) -> Result<Vec<Change>, Compacted> {
-        match self.lock().tables.get(resource) {
+        let inner = self.lock();
+        match inner.tables.get(resource) {
             Some(table) => table.history.since(revision),
+            None if revision < inner.begins => Err(Compacted { oldest: inner.begins }),
             None => Ok(Vec::new()),
         }
     }
@@ -208,8 +273,8 @@ impl Store {
     /// A receiver that is notified of each write to the resource.
     pub fn subscribe(&self, resource: &Arc<str>) -> watch::Receiver<u64> {
         let mut inner = self.lock();
-        let revision = inner.revision;
-        inner.tables.entry(Arc::clone(resource)).or_insert_with(|| Table::new(revision)).tick.subscribe()
+        let (begins, revision) = (inner.begins, inner.revision);
+        inner.tables.entry(Arc::clone(resource)).or_insert_with(|| Table::new(begins, revision)).tick.subscribe()
     }
 
     /// Forgets the history of every resource up to the newest write, as a compaction does.
@@ -287,12 +352,17 @@ impl Inner {
         let revision = self.revision;
         let (object, previous, kind) = change(revision);
         self.index(key, previous.as_deref(), (kind != ChangeKind::Deleted).then_some(&*object));
-        let table = self.tables.entry(Arc::clone(&key.resource)).or_insert_with(|| Table::new(before));
+        let begins = self.begins;
+        let table = self.tables.entry(Arc::clone(&key.resource)).or_insert_with(|| Table::new(begins, before));
         let id = key.id();
         if kind == ChangeKind::Deleted {
             table.entries.remove(&id);
         } else {
             table.entries.insert(id, Arc::clone(&object));
+        }
+        if let Backing::Disk(disk) = &self.backing {
+            let object = (kind != ChangeKind::Deleted).then(|| Arc::clone(&object));
+            disk.push(Entry { key: key.clone(), revision, object });
         }
         table.history.push(Change { revision, kind, object: Arc::clone(&object), previous });
         table.tick.send_replace(revision);
