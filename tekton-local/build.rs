@@ -49,7 +49,7 @@ fn build(out: &Path) -> PathBuf {
         }
         command.status().is_ok_and(|status| status.success())
     };
-    if !run("-C target-feature=+crt-static") {
+    if !run("-C target-feature=+crt-static -C relocation-model=static") {
         println!(
             "cargo:warning=the step entrypoint could not be linked statically; it is linked to the host's C library"
         );

@@ -35,7 +35,7 @@ impl std::fmt::Display for PathError {
 pub(crate) fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or(&text);
-    text.to_lowercase()
+    text.to_ascii_lowercase()
 }
 
 /// Reads a whole file.

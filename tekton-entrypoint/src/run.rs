@@ -113,6 +113,8 @@ pub(crate) struct Copies<'a> {
 /// Runs a command to its end. An empty command succeeds.
 pub(crate) fn run(command: &[String], copies: Copies<'_>, limits: &mut Limits) -> Result<(), RunError> {
     let Some((name, args)) = command.split_first() else { return Ok(()) };
+    // What came before is not for the command.
+    sys::meaningless_signals().discard();
     let all = SignalSet::all();
     // They stay blocked: what is left to do after the command is short, and a breakpoint unblocks them.
     all.block();
@@ -144,7 +146,9 @@ fn run_blocked(
     let system = |what: &str, error: &io::Error| RunError::Failed(format!("{what}: {}", fs::reason(error)));
     let group = Arc::new(AtomicI32::new(0));
     let done = Arc::new(Mutex::new(Vec::new()));
-    let (alarm_read, alarm_write) = sys::pipe().map_err(|error| system("pipe", &error))?;
+    let copies = output_file.is_some() || error_file.is_some();
+    let alarm = copies.then(sys::pipe).transpose().map_err(|error| system("pipe", &error))?;
+    let (alarm_read, alarm_write) = alarm.unzip();
     let mut streams = Vec::new();
     let mut pipe_for = |stream, file: Option<(String, File)>| -> Result<Option<OwnedFd>, RunError> {
         let Some(file) = file else { return Ok(None) };
@@ -163,7 +167,7 @@ fn run_blocked(
     let mut copying = streams.len();
     for (stream, read, file) in streams {
         let group = Arc::clone(&group);
-        let alarm = alarm_write.try_clone().map_err(|error| system("dup", &error))?;
+        let alarm = alarm_write.as_ref().map(OwnedFd::try_clone).transpose().map_err(|error| system("dup", &error))?;
         tee::start(stream, read, file, move || group.load(Ordering::Relaxed), Arc::clone(&done), alarm)
             .map_err(|error| system("clone", &error))?;
     }
@@ -193,7 +197,7 @@ fn run_blocked(
         }
         let rest = limits.rest();
         let inotify = limits.watch();
-        let alarm = (copying > 0).then(|| alarm_read.as_fd());
+        let alarm = alarm_read.as_ref().filter(|_| copying > 0).map(|alarm| alarm.as_fd());
         sys::poll(&[Some(signals.as_fd()), inotify.map(|fd| fd.as_fd()), alarm], rest);
         if let Some(inotify) = inotify {
             sys::drain(inotify);

@@ -422,7 +422,7 @@ impl Step<'_> {
              2) fail-continue, use cmd: /tekton/debug/scripts/debug-fail-continue",
         );
         // A person may end the wait by ending the program.
-        sys::SignalSet::of(&[]).restore();
+        sys::meaningless_signals().restore();
         let path = format!("{}{BREAKPOINT_EXIT}", self.flags.post_file);
         if let Err(error) = wait::wait_for(&path, false) {
             log::line(&format!("error occurred while waiting for {path} : {error}"));

@@ -55,8 +55,12 @@ impl Written {
                 }
             }
             (Some(b'{'), Ok(Value::Object(members))) => {
-                let members = members.iter().map(|(key, value)| Some((key.clone(), string(value)?)));
-                if let Some(object) = members.collect() {
+                // One by one: `collect` would bring in a sort, of 20 KB.
+                let mut object = BTreeMap::new();
+                if members
+                    .iter()
+                    .all(|(key, value)| string(value).map(|value| object.insert(key.clone(), value)).is_some())
+                {
                     return Self::Object(object);
                 }
             }

@@ -48,8 +48,10 @@ fn handler() -> libc::sighandler_t {
 }
 
 /// Signals that mean nothing to the entrypoint itself, though their default would end it.
-fn ignored() -> impl Iterator<Item = i32> {
-    [
+///
+/// They are blocked, which is one system call; to ignore them would be one each.
+pub(crate) fn meaningless_signals() -> SignalSet {
+    let mut set = SignalSet::of(&[
         libc::SIGUSR1,
         libc::SIGUSR2,
         libc::SIGPIPE,
@@ -60,16 +62,16 @@ fn ignored() -> impl Iterator<Item = i32> {
         libc::SIGPROF,
         libc::SIGIO,
         libc::SIGPWR,
-    ]
-    .into_iter()
-    .chain(libc::SIGRTMIN()..=libc::SIGRTMAX())
+    ]);
+    for signal in libc::SIGRTMIN()..=libc::SIGRTMAX() {
+        set.add(signal);
+    }
+    set
 }
 
 /// Makes signals outside of a run act as they do on a Go program.
 pub(crate) fn install_signal_dispositions() {
-    for signal in ignored() {
-        disposition(signal, libc::SIG_IGN);
-    }
+    meaningless_signals().block();
     for signal in [libc::SIGQUIT, libc::SIGABRT, libc::SIGILL, libc::SIGTRAP, libc::SIGSTKFLT, libc::SIGSYS] {
         disposition(signal, handler());
     }
@@ -94,14 +96,18 @@ impl SignalSet {
     pub(crate) fn of(signals: &[i32]) -> Self {
         // SAFETY: a zeroed set is a valid argument of `sigemptyset`, which initialises it.
         let mut set = unsafe { mem::zeroed() };
-        // SAFETY: the set is valid, and so are the numbers.
-        unsafe {
-            libc::sigemptyset(&raw mut set);
-            for signal in signals {
-                libc::sigaddset(&raw mut set, *signal);
-            }
+        // SAFETY: the set is valid.
+        unsafe { libc::sigemptyset(&raw mut set) };
+        let mut set = Self(set);
+        for signal in signals {
+            set.add(*signal);
         }
-        Self(set)
+        set
+    }
+
+    fn add(&mut self, signal: i32) {
+        // SAFETY: the set is valid; a number that is no signal makes the call fail and changes nothing.
+        unsafe { libc::sigaddset(&raw mut self.0, signal) };
     }
 
     /// All signals.
@@ -132,6 +138,13 @@ impl SignalSet {
         // SAFETY: both pointers are valid.
         unsafe { libc::sigwait(&raw const self.0, &raw mut signal) };
         signal
+    }
+
+    /// Drops those of these signals, which must be blocked, that have come.
+    pub(crate) fn discard(&self) {
+        let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: all pointers are valid, and a null one asks for no details.
+        while unsafe { libc::sigtimedwait(&raw const self.0, ptr::null_mut(), &raw const now) } > 0 {}
     }
 
     /// A descriptor from which these signals, which must be blocked, can be read.
@@ -239,10 +252,14 @@ pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(unsafe { (OwnedFd::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1])) })
 }
 
-/// Makes a pipe hold more, where the system lets us.
-pub(crate) fn grow_pipe(pipe: &OwnedFd, bytes: i32) {
+/// Makes a pipe hold as much at least, where the system lets us. What is no pipe stays as it is.
+pub(crate) fn grow_pipe(pipe: BorrowedFd<'_>, bytes: i32) {
     // SAFETY: takes numbers only; a refusal leaves the pipe as it is.
-    unsafe { libc::fcntl(pipe.as_raw_fd(), libc::F_SETPIPE_SZ, bytes) };
+    unsafe {
+        if (0..bytes).contains(&libc::fcntl(pipe.as_raw_fd(), libc::F_GETPIPE_SZ)) {
+            libc::fcntl(pipe.as_raw_fd(), libc::F_SETPIPE_SZ, bytes);
+        }
+    }
 }
 
 /// Copies at most `limit` bytes from one pipe into another without taking them out of the first.

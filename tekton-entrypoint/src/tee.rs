@@ -13,8 +13,9 @@ use std::{
 
 use crate::{fs, sys};
 
-/// As much as an ordinary process may make a pipe hold.
-const PIPE_BYTES: i32 = 1 << 20;
+/// What pipes hold where the system lets us: half of what an ordinary process may ask for. Their first 64 KiB would
+/// make the copy wait for its readers and writers several times as often.
+const PIPE_BYTES: i32 = 512 << 10;
 const BUFFER_BYTES: usize = 256 << 10;
 
 /// Which of our streams is copied.
@@ -43,9 +44,9 @@ pub(crate) fn start(
     (path, file): (String, File),
     group: impl Fn() -> i32 + Send + 'static,
     done: Arc<Mutex<Vec<Option<String>>>>,
-    alarm: OwnedFd,
+    alarm: Option<OwnedFd>,
 ) -> io::Result<()> {
-    sys::grow_pipe(&from, PIPE_BYTES);
+    sys::grow_pipe(from.as_fd(), PIPE_BYTES);
     thread::Builder::new().stack_size(64 << 10).spawn(move || {
         let outcome = copy(stream, from, (&path, file), &group);
         done.lock().expect("nobody panics while holding the list").push(outcome);
@@ -60,6 +61,7 @@ fn copy(stream: Stream, from: OwnedFd, (path, mut file): (&str, File), group: &i
         Stream::Output => (output.as_fd(), "/dev/stdout"),
         Stream::Error => (error.as_fd(), "/dev/stderr"),
     };
+    sys::grow_pipe(own, PIPE_BYTES);
     let mut buffer = vec![0; BUFFER_BYTES];
     // From pipe to pipe the kernel copies without us.
     let mut between_pipes = true;

@@ -38,14 +38,15 @@ impl Ssh {
         }
         let directory = format!("{}/.ssh", paths::CREDS);
         fs::make_all(&directory, 0o777).map_err(|error| error.to_string())?;
-        let mut sorted: Vec<_> = self.0.iter().map(|(url, keys)| (Address::parse(url), keys)).collect();
-        // Keys for a whole host are what is fallen back to.
-        sorted.sort_by_key(|(address, _)| address.path.is_some());
+        let addresses: Vec<_> = self.0.iter().map(|(url, keys)| (Address::parse(url), keys)).collect();
+        // Keys for a whole host come first.
+        let (hosts, repositories): (Vec<_>, Vec<_>) =
+            addresses.into_iter().partition(|(address, _)| address.path.is_none());
 
         let mut config = String::new();
         let mut known_hosts: Vec<&[u8]> = Vec::new();
         let mut rewrites = String::new();
-        for (address, keys) in sorted {
+        for (address, keys) in hosts.into_iter().chain(repositories) {
             let Address { host, port, path } = address;
             let alias = if let Some(path) = path {
                 let alias = format!("{host}--{}", path.replace('/', "--"));
