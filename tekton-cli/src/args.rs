@@ -23,6 +23,8 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// Check files as a cluster would, and say where and how to mend them.
     Validate(ValidateArguments),
+    /// Rewrite manifests of older releases, keeping comments and layout: as a diff, or in place.
+    Migrate(MigrateArguments),
     /// Draw the tasks of a pipeline and what they wait for.
     Graph(GraphArguments),
     /// Print the Pod that a TaskRun or Task becomes.
@@ -40,6 +42,8 @@ pub(crate) enum Command {
     Delete(DeleteArguments),
     /// Delete ended runs but for the newest.
     Prune(PruneArguments),
+    /// Print JSON Schemas of the kinds, for editors and other checkers.
+    Schema(SchemaArguments),
     /// Print the custom resource definitions of all kinds.
     Crds,
 }
@@ -305,6 +309,49 @@ pub(crate) enum ReportFormat {
     Sarif,
     /// Workflow commands that become annotations.
     Github,
+}
+
+/// `tekton migrate`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+v1beta1 and v1alpha1 objects become v1, references to ClusterTasks and bundles go through resolvers, \
+$(inputs.params.x) becomes $(params.x), Run becomes CustomRun, and fields without effect go. What cannot be rewritten \
+(PipelineResources, Conditions) is told with its replacement; its object is left as it is.
+
+Exit code: 0 nothing is left; 1 something is left to you, or with --check to rewrite; 2 a file cannot be read or written.")]
+pub(crate) struct MigrateArguments {
+    /// Files or directories of manifests, or `-` for standard input.
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Show a unified diff and write nothing; this is the default.
+    #[arg(long)]
+    pub(crate) diff: bool,
+    /// Write the files; standard input goes to standard output.
+    #[arg(short = 'w', long, conflicts_with = "diff")]
+    pub(crate) in_place: bool,
+    /// Exit with 1 when something would be rewritten.
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Namespace of the Tasks that were ClusterTasks [default: the cluster resolver's default-namespace].
+    #[arg(long, value_name = "NS")]
+    pub(crate) cluster_task_namespace: Option<String>,
+}
+
+/// `tekton schema`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+An editor with the YAML language server checks a file against a schema that its first line names:
+
+    # yaml-language-server: $schema=schemas/pipelinerun.json
+
+or, with --output-dir, all manifests against `tekton.json`, which tells the kinds apart by itself.")]
+pub(crate) struct SchemaArguments {
+    /// Kind, such as `Task` or `pipelineruns`, perhaps with a version: `v1beta1/Task` [default: any kind].
+    #[arg(value_name = "KIND")]
+    pub(crate) kind: Option<String>,
+    /// Write one file for each kind and version, and `tekton.json` for all of them, into this directory.
+    #[arg(long, value_name = "DIR", conflicts_with = "kind")]
+    pub(crate) output_dir: Option<PathBuf>,
 }
 
 /// `tekton graph`.

@@ -8,6 +8,9 @@ use serde_json::Value;
 use tekton_types::yaml;
 use tekton_validate::check::Source;
 
+/// The name of standard input.
+pub(crate) const STDIN: &str = "<stdin>";
+
 /// Reads every file; a folder means the `.yaml`, `.yml` and `.json` files in it and below; `-` is standard input.
 ///
 /// Errors: a file that cannot be read, or is not UTF-8.
@@ -17,7 +20,7 @@ pub(crate) fn read_all(paths: &[PathBuf]) -> Result<Vec<Source>, String> {
         if path.as_os_str() == "-" {
             let mut text = String::new();
             std::io::stdin().read_to_string(&mut text).map_err(|error| format!("standard input: {error}"))?;
-            sources.push(Source { name: "<stdin>".to_owned(), text });
+            sources.push(Source { name: STDIN.to_owned(), text });
         } else if path.is_dir() {
             read_folder(path, &mut sources)?;
         } else {

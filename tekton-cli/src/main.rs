@@ -6,8 +6,10 @@ mod cluster;
 mod files;
 mod graph;
 mod history;
+mod migrate;
 mod pod;
 mod run;
+mod schema;
 mod serve;
 mod settings;
 
@@ -34,6 +36,8 @@ fn main() -> ExitCode {
         Command::Validate(arguments) => check::validate(arguments),
         Command::Graph(arguments) => graph::graph(arguments).map(printed),
         Command::Pod(arguments) => pod::pod(arguments),
+        Command::Migrate(arguments) => migrate::migrate(arguments),
+        Command::Schema(arguments) => schema::schema(arguments),
         Command::Crds => Ok(printed(crds())),
     };
     ended.unwrap_or_else(|error| {

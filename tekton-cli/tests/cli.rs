@@ -2,6 +2,8 @@
 //!
 //! Where this machine does not permit namespaces, the tests that run steps print that they were skipped.
 
+mod migrate;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};

@@ -37,8 +37,10 @@
 //!
 //! # Where to read on
 //!
-//! [`defaults`] fills in what was left open, [`v1beta1::convert`] converts between versions, [`substitute`] and
-//! [`refs`] know which fields hold `$(…)`, [`crd`] makes the CustomResourceDefinitions.
+//! [`defaults`] fills in what was left open, [`v1beta1::convert`] converts between versions,
+//! [`migrate`] rewrites manifests as text, [`substitute`] and
+//! [`refs`] know which fields hold `$(…)`, [`crd`] makes the CustomResourceDefinitions,
+//! [`schema`] the JSON Schemas for editors.
 
 mod wire;
 
@@ -66,6 +68,9 @@ pub mod config;
 pub mod defaults;
 
 pub mod crd;
+pub mod schema;
+
+pub mod migrate;
 
 pub mod refs;
 

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use crate::config::Config;
 use crate::decode::{self, DecodeError, Mode, Problem};
 use crate::defaults::{SetDefaults, drop_reserved_annotations};
+use crate::migrate::removed;
 use crate::yaml::{Document, Node};
 use crate::{resolution, v1, v1alpha1, v1beta1};
 
@@ -92,6 +93,11 @@ macro_rules! objects {
             }
         })*
 
+        /// The schema of each of [`KINDS`], with what they share in the generator.
+        pub(crate) fn schemas(generator: &mut schemars::SchemaGenerator) -> Vec<schemars::Schema> {
+            vec![$(generator.subschema_for::<$ty>(),)*]
+        }
+
         /// The apiVersion and kind of everything that Tekton serves.
         pub const KINDS: &[(&str, &str)] = &[$((<$ty as Resource>::API_VERSION, <$ty as Resource>::KIND),)*];
     };
@@ -136,14 +142,6 @@ fn observe<T: DeserializeOwned>(node: &Node<'_>, wrap: impl FnOnce(T) -> Object)
 fn text<'v>(value: &'v serde_json::Value, key: &str) -> &'v str {
     value.get(key).and_then(serde_json::Value::as_str).unwrap_or_default()
 }
-
-/// Kinds that Tekton once had, with what to use instead; a kind at no version is meant at all of them.
-const REMOVED: &[(&str, &str)] = &[
-    ("ClusterTask", "a Task, referred to with the cluster resolver"),
-    ("Run", "a CustomRun of tekton.dev/v1beta1"),
-    ("Condition", "`when` expressions on pipeline tasks"),
-    ("PipelineResource", "tasks, parameters, results and workspaces"),
-];
 
 impl Object {
     /// Reads a document. Errors: everything that is wrong with it, in the order of the text.
@@ -242,9 +240,14 @@ impl Object {
 /// The error for a kind that Tekton does not serve.
 fn unknown_kind(node: &Node<'_>, api_version: &str, kind: &str) -> DecodeError {
     let span = node.get("kind").or_else(|| node.get("apiVersion")).map_or(node.span, |node| node.span);
-    let found = REMOVED.iter().find(|(removed, _)| *removed == kind);
+    let found = removed::KINDS.iter().find(|(removed, _)| *removed == kind);
     let served = || KINDS.iter().rev().find(|(_, served)| *served == kind).map(|(version, _)| *version);
-    let (message, problem) = if let Some((_, replacement)) = found {
+    let (message, problem) = if let Some((_, general)) = found {
+        let type_ = node.get("spec").and_then(|spec| spec.get("type")).and_then(Node::as_str);
+        let replacement = match type_ {
+            Some(type_) if kind == "PipelineResource" => removed::resource_type(type_),
+            _ => general,
+        };
         (
             format!("kind {kind:?} was removed from Tekton: use {replacement} instead"),
             Problem::RemovedKind { replacement },

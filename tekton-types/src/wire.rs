@@ -69,9 +69,14 @@ where
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// The schema of a field whose inside admission checks, as upstream's definitions have it.
-pub(crate) fn open(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    schemars::json_schema!({ "x-kubernetes-preserve-unknown-fields": true })
+/// What marks the schema of a field whose inside definitions leave to admission, as upstream's do.
+pub(crate) const OPEN: &str = "x-kubernetes-preserve-unknown-fields";
+
+/// The schema of a field whose inside definitions leave to admission; editors see the inside.
+pub(crate) fn open<T: schemars::JsonSchema>(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    let mut schema = generator.subschema_for::<T>();
+    schema.insert(OPEN.to_owned(), true.into());
+    schema
 }
 
 /// Declares an API struct: camel-case keys, fields skipped when empty unless marked `always`.

@@ -18,13 +18,19 @@ fn word(severity: Severity) -> &'static str {
 
 /// A report as text: each finding with its lines and carets, then a summary.
 pub fn text(report: &Report, sources: &[Source]) -> String {
+    let mut out = findings(report, sources);
+    let _ = writeln!(out, "{}", summary(report));
+    out
+}
+
+/// The findings of a report as text, without a summary.
+pub fn findings(report: &Report, sources: &[Source]) -> String {
     let mut out = String::new();
     for finding in &report.findings {
         let source = sources.iter().find(|s| s.name == finding.file);
         one(&mut out, finding, source.map_or("", |s| &s.text));
         out.push('\n');
     }
-    let _ = writeln!(out, "{}", summary(report));
     out
 }
 

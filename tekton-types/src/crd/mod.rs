@@ -123,7 +123,7 @@ fn version<K: Resource + JsonSchema>(
         storage,
         additional_printer_columns: (!columns.is_empty()).then(|| columns.to_vec()),
         schema: Some(CustomResourceValidation { open_api_v3_schema: Some(schema::of::<K>()) }),
-        subresources: Some(CustomResourceSubresources {
+        subresources: (K::KIND != "VerificationPolicy").then(|| CustomResourceSubresources {
             status: Some(CustomResourceSubresourceStatus::default()),
             ..CustomResourceSubresources::default()
         }),

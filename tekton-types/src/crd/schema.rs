@@ -1,16 +1,22 @@
 //! From the schema of a type to what a CustomResourceDefinition may hold: structural, without references.
 
+use k8s_openapi::Resource;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
+use crate::wire::OPEN;
+
 /// The structural schema of a kind.
-pub(super) fn of<K: JsonSchema>() -> JSONSchemaProps {
-    let mut root = SchemaSettings::draft07().into_generator().into_root_schema_for::<K>().to_value();
+pub(super) fn of<K: JsonSchema + Resource>() -> JSONSchemaProps {
+    // What is written in any case must be given: the schema is that of objects as they are written.
+    let mut root = SchemaSettings::draft07().for_serialize().into_generator().into_root_schema_for::<K>().to_value();
     let definitions = root.as_object_mut().and_then(|root| root.remove("definitions")).unwrap_or(Value::Null);
     let mut walk = Walk { definitions: &definitions, open: Vec::new() };
     let mut schema = walk.structural(&root, false);
+    // Only one kind says so of its spec.
+    schema["required"] = if K::KIND == "VerificationPolicy" { json!(["spec"]) } else { Value::Null };
     let properties = schema["properties"].as_object_mut().expect("a kind has properties");
     properties.insert("apiVersion".to_owned(), json!({"type": "string"}));
     properties.insert("kind".to_owned(), json!({"type": "string"}));
@@ -18,6 +24,24 @@ pub(super) fn of<K: JsonSchema>() -> JSONSchemaProps {
     properties.insert("metadata".to_owned(), json!({"type": "object"}));
     serde_json::from_value(schema).expect("the walk leaves nothing that a definition cannot hold")
 }
+
+/// Fields that are written in any case and may be left out all the same: the type and the field.
+const OPTIONAL: &[(&str, &str)] = &[
+    ("CloudEventDelivery", "status"),
+    ("CustomRunSpec", "serviceAccountName"),
+    ("CustomRunStatus", "extraFields"),
+    ("EmbeddedCustomRunSpec", "metadata"),
+    ("EmbeddedCustomRunSpec", "spec"),
+    ("PipelineResult", "description"),
+    ("PipelineRunSpec", "taskRunTemplate"),
+    ("Sidecar", "computeResources"),
+    ("Sidecar", "resources"),
+    ("Step", "computeResources"),
+    ("Step", "resources"),
+    ("StepTemplate", "computeResources"),
+    ("StepTemplate", "resources"),
+    ("TaskRunSpec", "serviceAccountName"),
+];
 
 struct Walk<'d> {
     definitions: &'d Value,
@@ -29,6 +53,11 @@ impl Walk<'_> {
     /// A schema with its references written out; `foreign` ones, of Kubernetes itself, lose their long texts.
     fn structural(&mut self, schema: &Value, foreign: bool) -> Value {
         let Value::Object(schema) = schema else { return anything() };
+        if schema.get(OPEN) == Some(&Value::Bool(true)) {
+            let mut open = anything();
+            describe(&mut open, schema.get("description"), foreign);
+            return open;
+        }
         if let Some(name) = schema.get("$ref").and_then(Value::as_str) {
             return self.referred(name.trim_start_matches("#/definitions/"), schema.get("description"), foreign);
         }
@@ -65,7 +94,7 @@ impl Walk<'_> {
                     }
                 }
                 // Defaults are set by admission, which knows the configuration.
-                "enum" | "pattern" => {
+                "enum" | "pattern" | "required" => {
                     out.insert(key.clone(), value.clone());
                 }
                 key if key.starts_with("x-kubernetes-") => {
@@ -93,9 +122,32 @@ impl Walk<'_> {
         self.open.push(name);
         let of_kubernetes = foreign || self.open.last().is_some_and(|name| name.starts_with("io.k8s."));
         let mut out = self.structural(target, of_kubernetes);
+        self.drop_optional(&mut out, target);
         self.open.pop();
         describe(&mut out, description, foreign);
         out
+    }
+}
+
+impl Walk<'_> {
+    /// Takes fields out of `required` that may be left out: ours by the list, those of Kubernetes by what they say.
+    fn drop_optional(&self, schema: &mut Value, target: &Value) {
+        let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) else { return };
+        // Upstream leaves these parts of a pod to the admission of pods.
+        let left =
+            |name: &String| [".Affinity", ".PodSecurityContext", ".Volume"].iter().any(|end| name.ends_with(end));
+        let in_pod = self.open.iter().any(|name| name == "PodTemplate") && self.open.iter().any(left);
+        let type_ = self.open.last().map(String::as_str).unwrap_or_default();
+        required.retain(|field| {
+            let name = field.as_str().unwrap_or_default();
+            let text = target["properties"][name]["description"].as_str().unwrap_or_default();
+            !in_pod && !text.contains("allowed to be empty") && !OPTIONAL.contains(&(type_, name))
+        });
+        if required.is_empty()
+            && let Value::Object(schema) = schema
+        {
+            schema.remove("required");
+        }
     }
 }
 

@@ -27,16 +27,31 @@ fn the_committed_definitions_are_those_of_the_types() {
     }
 }
 
-/// Every schema has a type or says that it is open, and nothing that a structural schema must not have.
+/// What the API server asks of a structural schema, and of one that prunes.
 fn check(schema: &Value, path: &str) {
     let open = schema["x-kubernetes-preserve-unknown-fields"] == Value::Bool(true);
     let either = schema["x-kubernetes-int-or-string"] == Value::Bool(true);
-    assert!(schema["type"].is_string() || open || either, "{path}: {schema}");
-    for forbidden in ["$ref", "default", "definitions", "nullable"] {
+    let type_ = schema["type"].as_str();
+    assert!(type_.is_some() || open || either, "{path}: {schema}");
+    assert!(!(either && type_.is_some()), "{path}: either an integer or a string has no type");
+    assert!(type_ != Some("array") || schema["items"].is_object(), "{path}: a list says what its items are");
+    assert!(schema["properties"].is_null() || schema["additionalProperties"].is_null(), "{path}: a map or an object");
+    assert!(schema["properties"].is_null() || type_ == Some("object"), "{path}: only objects have properties");
+    for forbidden in
+        ["$ref", "default", "definitions", "nullable", "id", "patternProperties", "dependencies", "uniqueItems"]
+    {
         assert!(schema.get(forbidden).is_none(), "{path} has {forbidden}");
     }
+    for combined in ["anyOf", "allOf", "oneOf", "not"] {
+        assert!(schema.get(combined).is_none() || either, "{path} has {combined}");
+    }
+    for field in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        assert!(schema["properties"][field].is_object(), "{path} requires {field}, which it does not have");
+    }
     if let Some(properties) = schema["properties"].as_object() {
-        properties.iter().for_each(|(name, schema)| check(schema, &format!("{path}.{name}")));
+        for (name, schema) in properties {
+            check(schema, &format!("{path}.{name}"));
+        }
     }
     if schema["items"].is_object() {
         check(&schema["items"], &format!("{path}[]"));
@@ -46,14 +61,139 @@ fn check(schema: &Value, path: &str) {
     }
 }
 
+fn schema_of(plural: &str, version: &str) -> Value {
+    let crd = crds().into_iter().find(|crd| crd.spec.names.plural == plural).unwrap();
+    let version = crd.spec.versions.into_iter().find(|known| known.name == version).unwrap();
+    serde_json::to_value(version.schema.unwrap().open_api_v3_schema.unwrap()).unwrap()
+}
+
 #[test]
 fn schemas_are_structural() {
     for crd in crds() {
         for version in &crd.spec.versions {
-            let schema = version.schema.as_ref().and_then(|s| s.open_api_v3_schema.as_ref());
-            check(&serde_json::to_value(schema).unwrap(), &crd.spec.names.plural);
+            let schema = schema_of(&crd.spec.names.plural, &version.name);
+            assert_eq!(schema["type"], "object");
+            assert_eq!(schema["properties"]["metadata"], serde_json::json!({"type": "object"}));
+            check(&schema, &crd.spec.names.plural);
         }
     }
+}
+
+/// Which fields must be given, as upstream's definitions have it; `-` stands for the items of a list.
+#[test]
+fn the_fields_that_must_be_given_are_upstreams() {
+    for (plural, version, path, required) in [
+        ("tasks", "v1", "spec/steps/-", "name"),
+        ("tasks", "v1", "spec/params/-", "name"),
+        ("tasks", "v1", "spec/results/-", "name"),
+        ("tasks", "v1", "spec/workspaces/-", "name"),
+        ("tasks", "v1", "spec/sidecars/-", "name"),
+        ("tasks", "v1", "spec/steps/-/volumeMounts/-", "mountPath name"),
+        ("tasks", "v1", "spec/steps/-/env/-/valueFrom/secretKeyRef", "key"),
+        ("tasks", "v1", "spec/stepTemplate", ""),
+        ("pipelines", "v1", "spec/tasks/-/params/-", "name value"),
+        ("pipelines", "v1", "spec/tasks/-/taskRef/params/-", "name value"),
+        ("pipelines", "v1", "spec/tasks/-", ""),
+        ("pipelines", "v1", "spec/results/-", "name value"),
+        ("pipelines", "v1beta1", "spec/results/-", "name value"),
+        ("taskruns", "v1", "spec", ""),
+        ("taskruns", "v1", "spec/stepSpecs/-", "computeResources name"),
+        ("taskruns", "v1", "spec/workspaces/-/configMap", ""),
+        ("taskruns", "v1", "spec/workspaces/-/persistentVolumeClaim", "claimName"),
+        ("taskruns", "v1", "spec/podTemplate/hostAliases/-", "ip"),
+        ("taskruns", "v1", "status", "podName"),
+        ("taskruns", "v1", "status/taskSpec/steps/-", "name"),
+        ("pipelineruns", "v1", "spec", ""),
+        ("pipelineruns", "v1", "status/skippedTasks/-", "name reason"),
+        ("customruns", "v1beta1", "spec", ""),
+        ("customruns", "v1beta1", "status", ""),
+        ("verificationpolicies", "v1alpha1", "", "spec"),
+        ("verificationpolicies", "v1alpha1", "spec", "authorities resources"),
+    ] {
+        let mut schema = schema_of(plural, version);
+        for part in path.split('/').filter(|part| !part.is_empty()) {
+            schema = if part == "-" { schema["items"].take() } else { schema["properties"][part].take() };
+            assert!(schema.is_object(), "{plural} {path}: there is no {part}");
+        }
+        let mut found: Vec<&str> =
+            schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        found.sort_unstable();
+        assert_eq!(found.join(" "), required, "{plural} {version} {path}");
+    }
+}
+
+/// Fields that are open on purpose are those whose inside upstream's definitions leave to admission, too.
+#[test]
+fn only_fields_whose_inside_admission_checks_are_open() {
+    fn open(schema: &Value, path: &str, found: &mut Vec<String>) {
+        if schema["x-kubernetes-preserve-unknown-fields"] == Value::Bool(true) {
+            found.push(path.to_owned());
+        }
+        for (name, inner) in schema["properties"].as_object().into_iter().flatten() {
+            open(inner, &format!("{path}.{name}"), found);
+        }
+        for inner in [&schema["items"], &schema["additionalProperties"]] {
+            if inner.is_object() {
+                open(inner, path, found);
+            }
+        }
+    }
+    const ENDS: &[&str] = &[
+        // Specs and tasks in place.
+        "taskSpec",
+        "pipelineSpec",
+        "spec",
+        "extraFields",
+        // Values that are a string, a list or a map.
+        "value",
+        "default",
+        "params",
+        "results",
+        // Volumes, and what a claim's template holds.
+        "volumes",
+        "volumeClaimTemplate",
+        "ephemeral",
+        // Statuses within statuses.
+        "retriesStatus",
+        "taskRuns",
+        "runs",
+    ];
+    for crd in crds() {
+        for version in &crd.spec.versions {
+            let mut found = Vec::new();
+            open(&schema_of(&crd.spec.names.plural, &version.name), "", &mut found);
+            for path in found {
+                let end = path.rsplit('.').next().unwrap();
+                assert!(ENDS.contains(&end), "{} {}: {path} is open", crd.spec.names.plural, version.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_clients_see_of_a_definition_is_upstreams() {
+    let all = crds();
+    let of = |plural: &str| &all.iter().find(|crd| crd.spec.names.plural == plural).unwrap().spec;
+    for crd in &all {
+        let names = &crd.spec.names;
+        assert_eq!(names.categories.as_deref(), Some(&["tekton".to_owned(), "tekton-pipelines".to_owned()][..]));
+        assert_eq!(crd.spec.versions.iter().filter(|version| version.storage).count(), 1, "{}", names.plural);
+        assert_eq!(crd.spec.conversion.is_some(), crd.spec.versions.len() > 1, "{}", names.plural);
+        // Upstream's have none.
+        assert!(crd.spec.versions.iter().all(|version| version.selectable_fields.is_none()));
+        let status = |version: &CustomResourceDefinitionVersion| version.subresources.is_some();
+        assert_eq!(crd.spec.versions.iter().all(status), names.plural != "verificationpolicies", "{}", names.plural);
+    }
+    assert_eq!(of("taskruns").names.short_names.as_deref(), Some(&["tr".to_owned(), "trs".to_owned()][..]));
+    assert_eq!(of("pipelineruns").names.short_names.as_deref(), Some(&["pr".to_owned(), "prs".to_owned()][..]));
+    for plural in ["taskruns", "pipelineruns", "customruns"] {
+        for version in &of(plural).versions {
+            let columns = version.additional_printer_columns.as_ref().unwrap();
+            let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+            assert_eq!(names, ["Succeeded", "Reason", "StartTime", "CompletionTime"], "{plural}");
+        }
+    }
+    assert!(of("tasks").versions.iter().all(|version| version.additional_printer_columns.is_none()));
 }
 
 #[test]

@@ -74,7 +74,7 @@ wire! {
         /// The task by reference.
         pub task_ref: Option<TaskRef>,
         /// The task in place.
-        #[schemars(schema_with = "crate::wire::open")]
+        #[schemars(schema_with = "crate::wire::open::<Option<EmbeddedTask>>")]
         pub task_spec: Option<EmbeddedTask>,
         /// Guards: the node is skipped when one is false.
         pub when: Vec<WhenExpression>,
@@ -93,7 +93,7 @@ wire! {
         /// A pipeline by reference, instead of a task.
         pub pipeline_ref: Option<PipelineRef>,
         /// A pipeline in place, instead of a task.
-        #[schemars(schema_with = "crate::wire::open")]
+        #[schemars(schema_with = "crate::wire::open::<Option<Box<PipelineSpec>>>")]
         pub pipeline_spec: Option<Box<PipelineSpec>>,
         /// What a failure means for the pipeline: one of [`super::on_error`].
         pub on_error: String,

@@ -26,7 +26,7 @@ wire! {
         /// The pipeline by reference.
         pub pipeline_ref: Option<PipelineRef>,
         /// The pipeline in place.
-        #[schemars(schema_with = "crate::wire::open")]
+        #[schemars(schema_with = "crate::wire::open::<Option<PipelineSpec>>")]
         pub pipeline_spec: Option<PipelineSpec>,
         /// Given parameters.
         pub params: Vec<Param>,

@@ -24,7 +24,7 @@ wire! {
         /// Produced results.
         pub results: Vec<PipelineRunResult>,
         /// The pipeline that runs, as resolved.
-        #[schemars(schema_with = "crate::wire::open")]
+        #[schemars(schema_with = "crate::wire::open::<Option<PipelineSpec>>")]
         pub pipeline_spec: Option<PipelineSpec>,
         /// Tasks that did not run, and why.
         pub skipped_tasks: Vec<SkippedTask>,

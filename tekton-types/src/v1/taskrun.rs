@@ -29,7 +29,7 @@ wire! {
         /// The task by reference.
         pub task_ref: Option<TaskRef>,
         /// The task in place.
-        #[schemars(schema_with = "crate::wire::open")]
+        #[schemars(schema_with = "crate::wire::open::<Option<TaskSpec>>")]
         pub task_spec: Option<TaskSpec>,
         /// One of [`taskrun_spec_status`], to cancel or hold the run.
         pub status: String,

@@ -27,7 +27,7 @@ wire! {
         /// State of each step.
         pub steps: Vec<StepState>,
         /// Status of the earlier attempts.
-        #[schemars(schema_with = "crate::wire::open")]
+        #[schemars(schema_with = "crate::wire::open::<Vec<TaskRunStatus>>")]
         pub retries_status: Vec<TaskRunStatus>,
         /// Produced results.
         pub results: Vec<TaskRunResult>,
@@ -36,7 +36,6 @@ wire! {
         /// State of each sidecar.
         pub sidecars: Vec<SidecarState>,
         /// The task that ran, as resolved.
-        #[schemars(schema_with = "crate::wire::open")]
         pub task_spec: Option<TaskSpec>,
         /// Where the task came from and under which flags it ran.
         pub provenance: Option<Provenance>,

@@ -32,7 +32,7 @@ wire! {
         /// Directory on the volume.
         pub sub_path: String,
         /// A claim to create for the run.
-        #[schemars(schema_with = "crate::wire::open")]
+        #[schemars(schema_with = "crate::wire::open::<Option<VolumeClaimTemplate>>")]
         pub volume_claim_template: Option<VolumeClaimTemplate>,
         /// An existing claim.
         pub persistent_volume_claim: Option<PersistentVolumeClaimVolumeSource>,

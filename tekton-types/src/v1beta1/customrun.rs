@@ -89,7 +89,7 @@ wire! {
         /// Produced results.
         pub results: Vec<CustomRunResult>,
         /// Status of the earlier attempts.
-        #[schemars(schema_with = "crate::wire::open")]
+        #[schemars(schema_with = "crate::wire::open::<Vec<CustomRunStatus>>")]
         pub retries_status: Vec<CustomRunStatus>,
         /// What the other controller adds, as given.
         pub always extra_fields: Option<Value>,

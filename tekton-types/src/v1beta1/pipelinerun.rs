@@ -34,7 +34,7 @@ wire! {
         /// The pipeline by reference.
         pub pipeline_ref: Option<PipelineRef>,
         /// The pipeline in place.
-        #[schemars(schema_with = "crate::wire::open")]
+        #[schemars(schema_with = "crate::wire::open::<Option<PipelineSpec>>")]
         pub pipeline_spec: Option<PipelineSpec>,
         /// Deprecated, without effect.
         pub resources: Vec<PipelineResourceBinding>,
@@ -95,15 +95,15 @@ wire! {
         /// When the run ended.
         pub completion_time: Option<Time>,
         /// Deprecated: status of the TaskRuns, by name.
-        #[schemars(schema_with = "crate::wire::open")]
+        #[schemars(schema_with = "crate::wire::open::<BTreeMap<String, PipelineRunTaskRunStatus>>")]
         pub task_runs: BTreeMap<String, PipelineRunTaskRunStatus>,
         /// Deprecated: status of the custom runs, by name.
-        #[schemars(schema_with = "crate::wire::open")]
+        #[schemars(schema_with = "crate::wire::open::<BTreeMap<String, PipelineRunRunStatus>>")]
         pub runs: BTreeMap<String, PipelineRunRunStatus>,
         /// Produced results.
         pub pipeline_results: Vec<PipelineRunResult>,
         /// The pipeline that runs, as resolved.
-        #[schemars(schema_with = "crate::wire::open")]
+        #[schemars(schema_with = "crate::wire::open::<Option<PipelineSpec>>")]
         pub pipeline_spec: Option<PipelineSpec>,
         /// Tasks that did not run, and why.
         pub skipped_tasks: Vec<SkippedTask>,

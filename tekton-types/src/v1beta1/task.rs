@@ -28,7 +28,7 @@ wire! {
         /// Steps, in the order in which they run.
         pub steps: Vec<Step>,
         /// Volumes that steps and sidecars may mount.
-        #[schemars(schema_with = "crate::wire::open")]
+        #[schemars(schema_with = "crate::wire::open::<Vec<Volume>>")]
         pub volumes: Vec<Volume>,
         /// What every step starts from.
         pub step_template: Option<StepTemplate>,

@@ -39,7 +39,7 @@ wire! {
         /// The task by reference.
         pub task_ref: Option<TaskRef>,
         /// The task in place.
-        #[schemars(schema_with = "crate::wire::open")]
+        #[schemars(schema_with = "crate::wire::open::<Option<TaskSpec>>")]
         pub task_spec: Option<TaskSpec>,
         /// To cancel or hold the run.
         pub status: String,
@@ -104,7 +104,7 @@ wire! {
         /// Deprecated, without effect.
         pub cloud_events: Vec<CloudEventDelivery>,
         /// Status of the earlier attempts.
-        #[schemars(schema_with = "crate::wire::open")]
+        #[schemars(schema_with = "crate::wire::open::<Vec<TaskRunStatus>>")]
         pub retries_status: Vec<TaskRunStatus>,
         /// Deprecated, without effect.
         pub resources_result: Vec<PipelineResourceResult>,
@@ -113,7 +113,7 @@ wire! {
         /// State of each sidecar.
         pub sidecars: Vec<SidecarState>,
         /// The task that ran, as resolved.
-        #[schemars(schema_with = "crate::wire::open")]
+        #[schemars(schema_with = "crate::wire::open::<Option<TaskSpec>>")]
         pub task_spec: Option<TaskSpec>,
         /// Where the task came from and under which flags it ran.
         pub provenance: Option<Provenance>,

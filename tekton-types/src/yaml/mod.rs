@@ -6,6 +6,7 @@
 //! ```
 
 mod build;
+pub mod edit;
 mod scalar;
 mod write;
 
