@@ -11,7 +11,7 @@ use super::{Chunk, Document, DuplicateKey, Entry, Error, Node, Span, Value};
 /// Collections deeper than this are refused.
 const MAX_DEPTH: usize = 255;
 
-/// Reads the first document of a chunk.
+/// Reads the first document of a chunk from the events of the parser.
 pub(super) fn document<'a>(index: usize, chunk: &Chunk<'a>) -> Result<Document<'a>, Error> {
     let mut options = granit_parser::Options::default();
     options.set_emit_comments(false);
@@ -259,8 +259,8 @@ fn excessive(aliased: usize, nodes: usize) -> bool {
 
 /// Entries of a map in order, each key once.
 #[derive(Default)]
-struct MapBuilder<'a> {
-    entries: Vec<Entry<'a>>,
+pub(super) struct MapBuilder<'a> {
+    pub(super) entries: Vec<Entry<'a>>,
     /// Places of keys; only filled for maps too large to be searched.
     index: HashMap<String, usize>,
 }
@@ -268,7 +268,7 @@ struct MapBuilder<'a> {
 impl<'a> MapBuilder<'a> {
     const SEARCHED: usize = 32;
 
-    fn put(&mut self, entry: Entry<'a>, duplicates: &mut Vec<DuplicateKey>) {
+    pub(super) fn put(&mut self, entry: Entry<'a>, duplicates: &mut Vec<DuplicateKey>) {
         if let Some(at) = self.find(&entry.key) {
             duplicates.push(DuplicateKey { key: entry.key.to_string(), span: entry.value.span });
             self.entries[at] = entry;

@@ -7,6 +7,7 @@
 
 mod build;
 pub mod edit;
+mod fast;
 mod scalar;
 mod write;
 
@@ -116,7 +117,10 @@ pub fn parse(text: &str) -> Result<Vec<Document<'_>>, Error> {
 
 /// Reads each document by itself: an error in one does not hide the others.
 pub fn parse_each(text: &str) -> impl Iterator<Item = Result<Document<'_>, Error>> {
-    chunks(text).into_iter().enumerate().map(|(index, chunk)| build::document(index, &chunk))
+    chunks(text).into_iter().enumerate().map(|(index, chunk)| match fast::document(index, &chunk) {
+        Some(document) => Ok(document),
+        None => build::document(index, &chunk),
+    })
 }
 
 /// The text of one document.
