@@ -104,7 +104,7 @@ pub(crate) fn copy_to_home() {
 }
 
 fn copy(source: &str, target: &str) -> Result<(), String> {
-    let failed = |what: &str, operation: &str, path: &str, error: io::Error| {
+    let failed = |what: &str, operation: &'static str, path: &str, error: io::Error| {
         Err(format!("{what}: {}", PathError::new(operation, path, error)))
     };
     let found = match std::fs::symlink_metadata(source) {

@@ -12,12 +12,14 @@ pub(crate) use tekton_contract::paths::clean;
 #[derive(Debug)]
 pub(crate) struct PathError {
     text: String,
+    /// What was tried, as the text says it.
+    pub(crate) operation: &'static str,
     pub(crate) cause: io::Error,
 }
 
 impl PathError {
-    pub(crate) fn new(operation: &str, path: &str, cause: io::Error) -> Self {
-        Self { text: format!("{operation} {path}: {}", reason(&cause)), cause }
+    pub(crate) fn new(operation: &'static str, path: &str, cause: io::Error) -> Self {
+        Self { text: format!("{operation} {path}: {}", reason(&cause)), operation, cause }
     }
 
     pub(crate) fn not_found(&self) -> bool {

@@ -14,6 +14,9 @@
 //! It signs no results: with `-enable_spire` a step that has results to sign fails, as upstream's does without
 //! an agent.
 
+#[cfg(not(unix))]
+compile_error!("tekton-entrypoint runs on Unix only: on Windows nodes use upstream's entrypoint image");
+
 mod artifacts;
 mod calendar;
 mod cel;

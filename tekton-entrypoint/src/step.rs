@@ -1,6 +1,6 @@
 //! One step, from its command line to its exit code.
 
-use std::{io, time::Duration};
+use std::time::Duration;
 
 use tekton_contract::{
     argv::{EntrypointArgs, ON_ERROR_CONTINUE, RESULT_FROM_TERMINATION_MESSAGE},
@@ -470,7 +470,7 @@ fn post_file(path: &str, content: &str) -> Result<(), StepError> {
     fs::make_all(&fs::dir(path), 0o777)
         .map_err(|error| left(format!("Error creating parent directory of {quoted}: {error}")))?;
     fs::write(path, content.as_bytes(), 0o666).map(drop).map_err(|error| {
-        let verb = if error.cause.kind() == io::ErrorKind::StorageFull { "Writing" } else { "Creating" };
+        let verb = if error.operation == "write" { "Writing" } else { "Creating" };
         left(format!("{verb} {quoted}: {error}"))
     })
 }

@@ -1,4 +1,4 @@
-//! The recorded black-box scenarios, against the binary that cargo built for this test.
+//! The recorded black-box scenarios, run by the runner that is beside them.
 
 use std::{
     fs,
