@@ -27,6 +27,8 @@ pub(crate) enum Command {
     Migrate(MigrateArguments),
     /// Draw the tasks of a pipeline and what they wait for.
     Graph(GraphArguments),
+    /// Tell why a run and each of its tasks wait, were skipped or failed.
+    Explain(ExplainArguments),
     /// Print the Pod that a TaskRun or Task becomes.
     Pod(PodArguments),
     /// Serve the local cluster to kubectl and others until interrupted.
@@ -374,6 +376,41 @@ pub(crate) enum GraphFormat {
     Dot,
     /// Mermaid, as code hosts draw it in Markdown.
     Mermaid,
+}
+
+/// `tekton explain`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The run is looked for in the cluster of --kubeconfig, else of ./tekton.kubeconfig (see `tekton serve`), else of kubectl.
+With -f it is looked for in files: what `tekton run -o json` or `kubectl get pr,tr,customruns,pods -o yaml` printed.")]
+pub(crate) struct ExplainArguments {
+    /// Name of the run, alone or after its kind, as in `pr/ci` [default: the first run of the files].
+    #[arg(value_name = "RUN")]
+    pub(crate) run: Option<String>,
+    /// Explain this task of a PipelineRun, with all that it waits for.
+    #[arg(long, value_name = "TASK")]
+    pub(crate) task: Option<String>,
+    /// File of objects, or `-` for standard input; may be given more than once.
+    #[arg(short, long = "filename", value_name = "FILE")]
+    pub(crate) filename: Vec<PathBuf>,
+    /// Namespace of the run in the cluster.
+    #[arg(short, long, value_name = "NS", default_value = "default")]
+    pub(crate) namespace: String,
+    /// Kubeconfig of the cluster.
+    #[arg(long, value_name = "FILE", conflicts_with = "filename")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// Shape of the explanation.
+    #[arg(short, long, value_enum, default_value_t = ExplainFormat::Text)]
+    pub(crate) output: ExplainFormat,
+}
+
+/// Shape of an explanation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExplainFormat {
+    /// A line for each reason.
+    Text,
+    /// The same tree, as `subject`, `state`, `text` and `because`.
+    Json,
 }
 
 /// `tekton pod`.

@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod cluster;
+mod explain;
 mod files;
 mod graph;
 mod history;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         Command::Prune(arguments) => within_runtime(history::prune(arguments)),
         Command::Validate(arguments) => check::validate(arguments),
         Command::Graph(arguments) => graph::graph(arguments).map(printed),
+        Command::Explain(arguments) => within_runtime(explain::explain(arguments)),
         Command::Pod(arguments) => pod::pod(arguments),
         Command::Migrate(arguments) => migrate::migrate(arguments),
         Command::Schema(arguments) => schema::schema(arguments),

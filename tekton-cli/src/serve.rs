@@ -11,7 +11,7 @@ use crate::cluster::{Cluster, Start};
 use crate::{history, run, settings};
 
 /// Name of the kubeconfig when none is given.
-const KUBECONFIG: &str = "tekton.kubeconfig";
+pub(crate) const KUBECONFIG: &str = "tekton.kubeconfig";
 
 /// Serves until interrupted.
 ///

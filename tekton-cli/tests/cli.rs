@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+#[path = "cli/explain.rs"]
+mod explain;
 #[path = "cli/history.rs"]
 mod history;
 #[path = "cli/kubectl.rs"]

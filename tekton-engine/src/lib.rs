@@ -14,6 +14,7 @@ mod decision;
 mod decode;
 mod definition;
 mod effect;
+pub mod explain;
 mod facts;
 mod finish;
 mod object;

@@ -12,7 +12,7 @@ use crate::pass::{Pass, Stop};
 /// Longest name of a ResolutionRequest.
 const NAME_LIMIT: usize = 63;
 /// The label that names the resolver.
-const TYPE_LABEL: &str = "resolution.tekton.dev/type";
+pub(crate) const TYPE_LABEL: &str = "resolution.tekton.dev/type";
 
 /// Why a definition could not be had.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -24,6 +24,7 @@ use tekton_types::reason::pipelinerun as reasons;
 use tekton_types::v1::{PipelineRun, PipelineRunStatus, pipelinerun_spec_status};
 
 use crate::decision::{Class, Decision};
+use crate::explain;
 use crate::finish::{emit, finish};
 use crate::pass::{Pass, Stop};
 use crate::run::{Env, Run, Snapshot};
@@ -56,6 +57,9 @@ impl Run for PipelineRun {
         let mut pass = Pass::new(env, snapshot.facts);
         let mut run = snapshot.run.clone();
         let end = reconcile(&mut pass, &mut run);
+        if !matches!(end, Err(Stop::Wait)) {
+            pass.notes.extend(explain::pipeline_run_note(&run, env.now));
+        }
         finish(pass, snapshot.run, &run, end)
     }
 }

@@ -21,6 +21,7 @@ use tekton_types::reason::taskrun as reasons;
 use tekton_types::v1::{TaskRun, TaskRunStatus};
 
 use crate::decision::Decision;
+use crate::explain;
 use crate::finish::{emit, finish};
 use crate::pass::{Pass, Stop};
 use crate::run::{Env, Run, Snapshot};
@@ -52,6 +53,9 @@ impl Run for TaskRun {
         let mut pass = Pass::new(env, snapshot.facts);
         let mut run = snapshot.run.clone();
         let end = reconcile(&mut pass, &mut run);
+        if !matches!(end, Err(Stop::Wait)) {
+            pass.notes.extend(explain::task_run_notes(&run, env.now));
+        }
         finish(pass, snapshot.run, &run, end)
     }
 }
