@@ -18,12 +18,14 @@
 compile_error!("tekton-entrypoint runs on Unix only: on Windows nodes use upstream's entrypoint image");
 
 mod artifacts;
+mod breakpoint;
 mod calendar;
 mod cel;
 mod creds;
 mod fs;
 mod log;
 mod nop;
+mod platform;
 mod run;
 mod sidecar;
 mod spire;

@@ -1,30 +1,27 @@
 //! One step, from its command line to its exit code.
 
+mod collect;
+
 use std::time::Duration;
 
 use tekton_contract::{
     argv::{EntrypointArgs, ON_ERROR_CONTINUE, RESULT_FROM_TERMINATION_MESSAGE},
-    json::{self, Error, Value},
     paths,
     termination::{self, ResultType, RunResult},
     var::extract::go_quote,
-    volumes,
 };
 
 use crate::{
-    calendar,
+    breakpoint, calendar,
     creds::{self, Credentials},
     fs::{self, PathError},
-    log,
+    log, platform,
     run::{self, Copies, Limits, RunError},
-    spire, substitute, sys,
+    substitute,
     wait::{self, WaitError},
     when::{self, When},
 };
 
-const BREAKPOINT_EXIT: &str = ".breakpointexit";
-const BREAKPOINT_BEFORE_STEP: &str = ".beforestepexit";
-const BEFORE_STEP_REFUSED: &str = "before step breakpoint error file, user decided to skip the current step execution";
 /// Go's exit code of a program that a panic ends.
 const PANIC_CODE: i32 = 2;
 /// The exit code of a cancelled step: that of a killed process, as a shell counts signals without 128.
@@ -60,7 +57,7 @@ pub(crate) fn main(flags: &EntrypointArgs, credentials: &Credentials) -> i32 {
     credentials.write();
     let mut command = match flags.entrypoint.as_ref().filter(|program| !program.is_empty()) {
         Some(program) => vec![program.clone()],
-        None => match platform_command() {
+        None => match platform::command() {
             Ok(command) => command,
             Err(text) => return log::fatal(&text),
         },
@@ -86,53 +83,6 @@ pub(crate) fn main(flags: &EntrypointArgs, credentials: &Credentials) -> i32 {
         spire,
     };
     step.main(command, when)
-}
-
-/// The command of this platform.
-fn platform_command() -> Result<Vec<String>, String> {
-    let text = std::env::var(volumes::ENV_PLATFORM_COMMANDS).unwrap_or_default();
-    let commands = json::parse(text.as_bytes()).map_err(|error| error.to_string())?;
-    let members: &[(String, Value)] = match &commands {
-        Value::Null => &[],
-        Value::Object(members) => members,
-        value => return Err(Error::unmarshal(value, "map[string][]string").to_string()),
-    };
-    let mut parsed = Vec::new();
-    for (platform, value) in members {
-        let words: &[Value] = match value {
-            Value::Null => &[],
-            Value::Array(words) => words,
-            value => return Err(Error::unmarshal(value, "[]string").to_string()),
-        };
-        let word = |word: &Value| match word {
-            Value::Null => Ok(String::new()),
-            Value::String(word) => Ok(word.clone()),
-            value => Err(Error::unmarshal(value, "string").to_string()),
-        };
-        parsed.push((platform, words.iter().map(word).collect::<Result<Vec<_>, _>>()?));
-    }
-    let platform = platform();
-    let shorter = &platform[..platform.rfind('/').unwrap_or_default()];
-    for wanted in [platform, shorter] {
-        if let Some(at) = parsed.iter().rposition(|(name, _)| *name == wanted) {
-            return Ok(parsed.swap_remove(at).1);
-        }
-    }
-    Err(format!("could not find command for platform {}", go_quote(platform)))
-}
-
-/// How upstream names this platform.
-fn platform() -> &'static str {
-    match std::env::consts::ARCH {
-        "x86_64" => "linux/amd64",
-        "aarch64" => "linux/arm64/v8",
-        "arm" => "linux/arm/unknown",
-        "x86" => "linux/386",
-        "powerpc64" => "linux/ppc64le",
-        "riscv64" => "linux/riscv64",
-        "s390x" => "linux/s390x",
-        _ => "linux/unknown",
-    }
 }
 
 struct Step<'a> {
@@ -199,7 +149,11 @@ impl Step<'_> {
                 Err(error) => return self.wait_failed(error, output),
             }
         }
-        let mut outcome = if flags.debug_before_step { self.breakpoint_before_step() } else { Ok(()) };
+        let mut outcome = if flags.debug_before_step && !breakpoint::before_step(&flags.post_file) {
+            Err(StepError::BreakpointRefused)
+        } else {
+            Ok(())
+        };
         output.push(started_at());
         let timeout = flags.timeout.unwrap_or_default();
         if timeout < 0 {
@@ -298,90 +252,9 @@ impl Step<'_> {
         }
     }
 
-    fn collect_results(&self) -> Result<(), StepError> {
-        let step_results = fs::join(&[&self.flags.step_metadata_dir, paths::STEP_RESULTS_DIR]);
-        for (names, directory, kind) in [
-            (self.flags.results.as_deref().unwrap_or_default(), paths::RESULTS, ResultType::TASK_RUN),
-            (&self.flags.step_results, &step_results, ResultType::STEP),
-        ] {
-            // A list whose first name is empty counts as no list.
-            if names.is_empty() || names.starts_with(',') {
-                continue;
-            }
-            self.collect(names, directory, kind).inspect_err(|error| {
-                let text = match error {
-                    StepError::Failed(text) => text,
-                    _ => &termination::TooLong.to_string(),
-                };
-                log::error("Error while substituting step artifacts:", text);
-            })?;
-        }
-        Ok(())
-    }
-
-    fn collect(&self, names: &str, directory: &str, kind: ResultType) -> Result<(), StepError> {
-        let mut found = Vec::new();
-        for name in names.split(',').filter(|name| !name.is_empty()) {
-            match fs::read(&fs::join(&[directory, name])) {
-                Ok(content) => found.push(RunResult::new(name, json::text(&content), kind)),
-                Err(error) if error.not_found() => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        if self.spire {
-            let socket = self.flags.spire_socket_path.as_deref().unwrap_or(paths::SPIRE_SOCKET);
-            return Err(StepError::Failed(spire::refusal(socket)));
-        }
-        if self.to_message && !found.is_empty() {
-            self.write_message(found)?;
-        }
-        Ok(())
-    }
-
-    fn collect_artifacts(&self, output: &mut Vec<RunResult>) -> Result<(), StepError> {
-        let step = fs::join(&[&self.flags.step_metadata_dir, paths::STEP_ARTIFACTS_DIR, paths::PROVENANCE_FILE]);
-        for (path, kind, what) in [
-            (step.as_str(), ResultType::STEP_ARTIFACTS, "step"),
-            (paths::ARTIFACTS_PROVENANCE, ResultType::TASK_RUN_ARTIFACTS, "task"),
-        ] {
-            match fs::read(path) {
-                Ok(content) => output.push(RunResult::new(path, json::text(&content), kind)),
-                Err(error) if error.not_found() => {}
-                Err(error) => {
-                    let code = log::fatal(&format!("Error while handling {what} artifacts: {error}"));
-                    return Err(StepError::Left(code));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Adds entries to the termination message.
-    fn write_message(&self, mut entries: Vec<RunResult>) -> Result<(), StepError> {
-        let path = self.termination_path;
-        match fs::read(path) {
-            Ok(content) => match termination::existing(&content) {
-                Ok(mut existing) => {
-                    existing.append(&mut entries);
-                    entries = existing;
-                }
-                Err(error) if self.flags.compress_termination_message => log::line(&format!(
-                    "WARN Failed to parse existing termination message, previous results will be lost error={} path={}",
-                    log::attribute(&error),
-                    log::attribute(path)
-                )),
-                Err(_) => {}
-            },
-            Err(error) if error.not_found() => {}
-            Err(error) => return Err(error.into()),
-        }
-        let text = termination::message(&entries, self.flags.compress_termination_message)
-            .map_err(|termination::TooLong| StepError::TooLong)?;
-        let file = fs::write(path, text.as_bytes(), 0o666)?;
-        match file.sync_all() {
-            Err(error) if error.raw_os_error() != Some(libc::EINVAL) => Err(PathError::new("sync", path, error).into()),
-            _ => Ok(()),
-        }
+    /// Waits for a person's decision, where that was asked for; the exit code that it gives.
+    fn breakpoint_on_failure(&self) -> Option<i32> {
+        self.flags.breakpoint_on_failure.then(|| breakpoint::on_failure(&self.flags.post_file))
     }
 
     /// Writes the file that the next step waits for.
@@ -397,41 +270,6 @@ impl Step<'_> {
     fn write_exit_code(&self, code: &str) -> Result<(), StepError> {
         post_file(&fs::join(&[&self.flags.step_metadata_dir, paths::EXIT_CODE_FILE]), code)
     }
-
-    fn breakpoint_before_step(&self) -> Result<(), StepError> {
-        log::line(
-            "debug before step breakpoint has taken effect, waiting for user's decision:\n\
-             1) continue, use cmd: /tekton/debug/scripts/debug-beforestep-continue\n\
-             2) fail-continue, use cmd: /tekton/debug/scripts/debug-beforestep-fail-continue",
-        );
-        let path = format!("{}{BREAKPOINT_BEFORE_STEP}", self.flags.post_file);
-        wait::wait_for(&path, false).map_err(|_| {
-            log::line(&format!("error occurred while waiting for {path} : {BEFORE_STEP_REFUSED}"));
-            StepError::BreakpointRefused
-        })
-    }
-
-    /// Waits for a person's decision, where that was asked for; the exit code that it gives.
-    fn breakpoint_on_failure(&self) -> Option<i32> {
-        if !self.flags.breakpoint_on_failure {
-            return None;
-        }
-        log::line(
-            "debug onFailure breakpoint has taken effect, waiting for user's decision:\n\
-             1) continue, use cmd: /tekton/debug/scripts/debug-continue\n\
-             2) fail-continue, use cmd: /tekton/debug/scripts/debug-fail-continue",
-        );
-        // A person may end the wait by ending the program.
-        sys::meaningless_signals().restore();
-        let path = format!("{}{BREAKPOINT_EXIT}", self.flags.post_file);
-        if let Err(error) = wait::wait_for(&path, false) {
-            log::line(&format!("error occurred while waiting for {path} : {error}"));
-        }
-        Some(breakpoint_code(&path).unwrap_or_else(|(code, text)| {
-            log::line(&format!("error occurred while reading breakpoint exit code : {text}"));
-            code
-        }))
-    }
 }
 
 /// What came of the command.
@@ -440,27 +278,6 @@ enum Ran {
     Skipped,
     /// It ran, or could not.
     Ended(Result<(), StepError>),
-}
-
-/// The exit code that a person wrote; on an error the code to end with, too.
-fn breakpoint_code(path: &str) -> Result<i32, (i32, String)> {
-    let content = match fs::read(path) {
-        Err(error) if error.not_found() => return Err((0, format!("breakpoint postfile {path} not found"))),
-        outcome => outcome.unwrap_or_default(),
-    };
-    let text = json::text(content.strip_suffix(b"\n").unwrap_or(&content));
-    log::line(&format!("Breakpoint exiting with exit code {text}"));
-    // The system sees the lowest byte.
-    let byte = |code: i64| i32::from(code.to_le_bytes()[0]);
-    let error = |reason: &str| format!("strconv.Atoi: parsing {}: {reason}", go_quote(&text));
-    let digits = text.strip_prefix(['+', '-']).unwrap_or(&text);
-    if digits.is_empty() || !digits.bytes().all(|c| c.is_ascii_digit()) {
-        return Err((0, error("invalid syntax")));
-    }
-    text.parse().map(byte).map_err(|_| {
-        let code = if text.starts_with('-') { i64::MIN } else { i64::MAX };
-        (byte(code), error("value out of range"))
-    })
 }
 
 /// Writes a file that tells others about this step. Where that fails, the program ends at once.

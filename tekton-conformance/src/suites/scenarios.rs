@@ -54,6 +54,8 @@ fn run_file(name: &str, scenarios: &Path) -> Result<Verdicts, String> {
         .arg(cases.join("entrypoint_runner.py"))
         .arg(&binary)
         .arg(scenarios)
+        // Upper bounds of time are for an idle machine, which one that builds and tests is not.
+        .args(["--slow", "3", "--retries", "2"])
         .output()
         .map_err(|error| failed("start python3 for the runner of scenarios", &error))?;
     // What is left of the scratch directory is the system's to clean up.
