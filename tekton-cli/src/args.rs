@@ -70,8 +70,8 @@ pub(crate) struct RunArguments {
     #[arg(short, long = "workspace", value_name = "NAME=PATH|emptyDir|claim:SIZE")]
     pub(crate) workspace: Vec<String>,
     /// How steps run.
-    #[arg(long, value_enum, default_value_t = RuntimeName::Auto)]
-    pub(crate) runtime: RuntimeName,
+    #[command(flatten)]
+    pub(crate) node: NodeArguments,
     /// Namespace of what the files do not place in one.
     #[arg(short, long, value_name = "NS", default_value = "default")]
     pub(crate) namespace: String,
@@ -263,6 +263,18 @@ pub(crate) struct PruneArguments {
 }
 
 /// How steps run.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct NodeArguments {
+    /// How steps run.
+    #[arg(long, value_enum, default_value_t = RuntimeName::Auto)]
+    pub(crate) runtime: RuntimeName,
+    /// File with what images run when a step has no command, for runtime `host`, such as
+    /// `{tools/build: {entrypoint: [build], cmd: [all]}}`; may be given more than once.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) image_config: Vec<PathBuf>,
+}
+
+/// The runtimes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum RuntimeName {
     /// The best that this machine has.
@@ -461,6 +473,9 @@ pub(crate) struct ServeArguments {
     /// ends [default: everything is in memory and ends with the server].
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
+    /// How steps run.
+    #[command(flatten)]
+    pub(crate) node: NodeArguments,
     /// Tekton's configuration.
     #[command(flatten)]
     pub(crate) settings: Settings,

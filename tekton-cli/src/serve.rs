@@ -6,9 +6,11 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use tekton_local::InstallationOptions;
+use tekton_local::node::NodeOptions;
+
 use crate::args::ServeArguments;
-use crate::cluster::{Cluster, Start};
-use crate::{history, run, settings};
+use crate::{cluster, history, run, settings};
 
 /// Name of the kubeconfig when none is given.
 pub(crate) const KUBECONFIG: &str = "tekton.kubeconfig";
@@ -27,17 +29,11 @@ pub(crate) async fn serve(arguments: &ServeArguments) -> Result<ExitCode, String
         None => run::data_dir()?,
     };
     let persistent = kept.is_some();
-    let start = Start {
-        data: &data,
-        keep: persistent,
-        persistent,
-        namespace: "default",
-        binds: Vec::new(),
-        config_maps: &maps,
-    };
-    let cluster = Cluster::start(start).await?;
+    let node = NodeOptions { ephemeral: !persistent, ..cluster::node(&arguments.node, &data)? };
+    let options = InstallationOptions { persistent, config_maps: maps, ..InstallationOptions::new(node) };
+    let installation = cluster::start(options).await?;
     let served = async {
-        let serving = cluster
+        let serving = installation
             .local()
             .serve(arguments.listen)
             .await
@@ -62,7 +58,7 @@ pub(crate) async fn serve(arguments: &ServeArguments) -> Result<ExitCode, String
         fs::remove_file(&path).map_err(|error| told(&path, error))
     };
     let outcome = served.await;
-    cluster.stop().await;
+    installation.stop().await;
     outcome.map(|()| ExitCode::SUCCESS)
 }
 

@@ -15,8 +15,8 @@ const STACK_BYTES: usize = 256 << 20;
 pub enum Workers {
     /// One case on each core.
     EachCore,
-    /// One after the other, for suites that start processes and measure time.
-    One,
+    /// So many at a time: one for suites that start processes and measure time, many for those that mostly wait.
+    Count(usize),
 }
 
 /// Ties a suite to a layer.
@@ -38,7 +38,12 @@ impl Binding {
 
     /// A binding whose cases start processes or servers and so run one after the other.
     pub const fn serial(suite: &'static str, check: fn(&Case) -> Result<(), String>) -> Self {
-        Self { suite, check, workers: Workers::One }
+        Self { suite, check, workers: Workers::Count(1) }
+    }
+
+    /// A binding whose cases mostly wait, so that `count` of them run at a time whatever the number of cores.
+    pub const fn waiting(suite: &'static str, check: fn(&Case) -> Result<(), String>, count: usize) -> Self {
+        Self { suite, check, workers: Workers::Count(count) }
     }
 }
 
@@ -68,7 +73,7 @@ pub struct Report {
 pub fn run_suite(binding: &Binding, cases: &[Case]) -> Report {
     let workers = match binding.workers {
         Workers::EachCore => thread::available_parallelism().map_or(1, usize::from),
-        Workers::One => 1,
+        Workers::Count(count) => count,
     };
     let next = AtomicUsize::new(0);
     let failures = Mutex::new(Vec::new());

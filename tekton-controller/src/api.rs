@@ -1,5 +1,6 @@
 //! The API server as the engine's needs and effects see it: objects by key, over one `kube::Client`.
 
+use futures::future::BoxFuture;
 use http::{Method, Request, header};
 use kube::Client;
 use kube::core::Status;
@@ -142,10 +143,10 @@ impl Api {
 ///
 /// A cluster's controller asks the image's registry; an embedder may know better.
 pub trait ImageConfigs: Send + Sync {
-    /// Entrypoint and command of `image` by platform.
+    /// The command of `image` by platform; arguments of the step's own (`has_args`) take the place of the image's `CMD`.
     ///
     /// Errors: the image is unknown, or nobody can be asked. The text ends up in the TaskRun's condition.
-    fn find(&self, image: &str) -> Result<ImageMetadata, String>;
+    fn find<'a>(&'a self, image: &'a str, has_args: bool) -> BoxFuture<'a, Result<ImageMetadata, String>>;
 }
 
 /// Knows no image: each step has to say its command or script.
@@ -153,8 +154,10 @@ pub trait ImageConfigs: Send + Sync {
 pub struct NoImages;
 
 impl ImageConfigs for NoImages {
-    fn find(&self, image: &str) -> Result<ImageMetadata, String> {
-        Err(format!("the entrypoint of image {image} is not known here; give the step a `command` or a `script`"))
+    fn find<'a>(&'a self, image: &'a str, _has_args: bool) -> BoxFuture<'a, Result<ImageMetadata, String>> {
+        let text =
+            format!("the entrypoint of image {image} is not known here; give the step a `command` or a `script`");
+        Box::pin(std::future::ready(Err(text)))
     }
 }
 

@@ -104,8 +104,9 @@ async fn answer(shell: &Shell, need: &Need) -> Fact {
             shell.api.list(*kind, namespace, labels.iter()).await.map(Value::List)
         }
         Need::DryRun { kind, namespace, body } => shell.api.dry_run(*kind, namespace, body).await.map(Value::Object),
-        Need::Image { image, .. } => {
-            shell.images.find(image).map(Value::Image).map_err(|text| ApiFault { text, ..ApiFault::default() })
+        Need::Image { image, has_args, .. } => {
+            let found = shell.images.find(image, *has_args).await;
+            found.map(Value::Image).map_err(|text| ApiFault { text, ..ApiFault::default() })
         }
         Need::Logs { namespace, pod, container } => shell.api.logs(namespace, pod, container).await.map(Value::Text),
         Need::ServerVersion => shell.api.version().await.map(Value::Version),

@@ -16,7 +16,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(()) }).expect("the example runs");
 //! ```
 //!
-//! The three main types: [`LocalCluster`] starts and stops everything; [`api::Api`] is the API server, from request to
+//! The four main types: [`LocalCluster`] is the cluster, [`Installation`] that cluster with a node and Tekton's controller on
+//! it; [`api::Api`] is the API server, from request to
 //! response, with no sockets; [`store::Store`] holds the objects, their revisions and the history that watches read.
 //!
 //! What it is not: a cluster for production. There is one node, one user, no network between pods, and no scheduler.
@@ -27,7 +28,8 @@ mod cluster;
 pub mod convert;
 mod gc;
 pub mod history;
-mod images;
+pub mod images;
+mod installation;
 mod kinds;
 pub mod node;
 pub mod patch;
@@ -41,8 +43,9 @@ mod workloads;
 
 pub use cluster::{LocalCluster, Options};
 pub use images::images;
+pub use installation::{Installation, InstallationError, InstallationOptions};
 pub use kinds::default_pod;
 pub use server::Serving;
 pub use service::ApiService;
 pub use tekton::TektonAdmission;
-pub use {http, k8s_openapi, kube};
+pub use {http, k8s_openapi, kube, tekton_controller};

@@ -39,7 +39,7 @@ impl TektonAdmission {
                 None => Ok(()),
             };
         }
-        let (decoded, problems) = Object::from_json(object);
+        let (decoded, problems) = Object::admit(object);
         if let Some(problem) = problems.first() {
             return Err(denied(
                 DEFAULTING,
@@ -103,6 +103,14 @@ mod tests {
             "spec": {"params": [{"name": "p"}], "steps": [{"name": "s", "image": "i"}]}});
         admit(&mut task).expect("the task is valid");
         assert_eq!(task["spec"]["params"][0]["type"], "string");
+    }
+
+    #[test]
+    fn the_case_of_a_field_does_not_matter() {
+        let mut task = json!({"apiVersion": "tekton.dev/v1", "kind": "Task", "metadata": {"name": "t"},
+            "spec": {"steps": [{"name": "s", "image": "i", "workingdir": "/w"}]}});
+        admit(&mut task).expect("upstream's decoder does not mind");
+        assert_eq!(task["spec"]["steps"][0]["workingDir"], "/w");
     }
 
     #[test]

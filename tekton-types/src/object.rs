@@ -44,6 +44,18 @@ macro_rules! objects {
                 }
             }
 
+            /// Reads a JSON value as upstream's admission webhook does, with what it refuses to read.
+            pub fn admit(value: &serde_json::Value) -> (Option<Self>, Vec<DecodeError>) {
+                let field = |key| value.get(key).and_then(serde_json::Value::as_str).unwrap_or_default();
+                match (field("apiVersion"), field("kind")) {
+                    $((<$ty as Resource>::API_VERSION, <$ty as Resource>::KIND) => {
+                        let (object, refusals) = decode::admit::<$ty>(&Node::from_json(value));
+                        (object.map(|object| Self::$variant(Box::new(object))), refusals)
+                    })*
+                    _ => Self::from_json(value),
+                }
+            }
+
             /// The apiVersion; empty when another document has none.
             pub fn api_version(&self) -> &str {
                 match self {

@@ -16,12 +16,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use jiff::Timestamp;
+use tekton_local::node::NodeOptions;
+use tekton_local::{Installation, InstallationOptions};
 use tekton_types::duration::GoDuration;
 use tekton_types::yaml;
 
 use crate::args::{OutputFormat, RunArguments};
-use crate::cluster::{Cluster, Start};
-use crate::{check, files, history, settings};
+use crate::{check, cluster, files, history, settings};
 use load::Overrides;
 use style::Tone;
 use view::{Stream, View};
@@ -47,18 +48,21 @@ pub(crate) async fn run(arguments: &RunArguments) -> Result<ExitCode, String> {
         Source::Directory(path) => Some(path.clone()),
         Source::EmptyDir | Source::Claim(_) => None,
     });
-    let cluster = Cluster::start(Start {
-        data: &data,
-        keep: arguments.keep || arguments.data_dir.is_some(),
+    let node = NodeOptions {
+        ephemeral: !arguments.keep && arguments.data_dir.is_none(),
+        allowed_host_paths: directories.collect(),
+        ..cluster::node(&arguments.node, &data)?
+    };
+    let installation = cluster::start(InstallationOptions {
+        namespaces: vec![arguments.namespace.clone()],
         persistent: arguments.data_dir.is_some(),
-        namespace: &arguments.namespace,
-        binds: directories.collect(),
-        config_maps: &maps,
+        config_maps: maps,
+        ..InstallationOptions::new(node)
     })
     .await?;
     let mut view = View::new(stream, arguments.quiet);
-    let outcome = drive(&cluster, arguments, loaded, &overrides, &mut view, stream, &data).await;
-    cluster.stop().await;
+    let outcome = drive(&installation, arguments, loaded, &overrides, &mut view, stream, &data).await;
+    installation.stop().await;
     if arguments.keep {
         stream.lines([format!("logs and volumes are kept in {}", data.display()).as_str()]);
     }
@@ -66,7 +70,7 @@ pub(crate) async fn run(arguments: &RunArguments) -> Result<ExitCode, String> {
 }
 
 async fn drive(
-    cluster: &Cluster,
+    installation: &Installation,
     arguments: &RunArguments,
     loaded: load::Loaded,
     overrides: &Overrides,
@@ -74,14 +78,14 @@ async fn drive(
     stream: Stream,
     data: &Path,
 ) -> Result<ExitCode, String> {
-    let client = cluster.client();
+    let client = installation.client();
     let failed = |error: kube::Error| format!("the local API server: {error}");
     let runs = create::all(&client, &arguments.namespace, loaded, &overrides.workspaces).await?;
     let world = follow::to_the_end(&client, &arguments.namespace, &runs, view).await.map_err(failed)?;
     view.clear();
     if !arguments.no_history
         && arguments.data_dir.is_none()
-        && let Err(error) = history::record::record(cluster.local(), data, &arguments.namespace, &runs).await
+        && let Err(error) = history::record::record(installation.local(), data, &arguments.namespace, &runs).await
     {
         let why = format!("this run will not be listed: {error}; --no-history says that it need not be");
         Stream::Error.lines([Stream::Error.paint().warning(&why).as_str()]);

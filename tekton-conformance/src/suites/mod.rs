@@ -65,6 +65,10 @@ mod workspace_apply;
 #[cfg(feature = "local")]
 mod apiserver_transcripts;
 #[cfg(feature = "local")]
+mod e2e_examples;
+#[cfg(feature = "local")]
+mod outcome;
+#[cfg(feature = "local")]
 mod transcript_match;
 
 use crate::Binding;
@@ -158,5 +162,8 @@ fn engine() -> Vec<Binding> {
 
 #[cfg(feature = "local")]
 fn local() -> Vec<Binding> {
-    vec![Binding::pure("apiserver-transcripts", apiserver_transcripts::check)]
+    vec![
+        Binding::pure("apiserver-transcripts", apiserver_transcripts::check),
+        Binding::waiting("e2e-examples", e2e_examples::check, e2e_examples::AT_A_TIME),
+    ]
 }

@@ -18,6 +18,7 @@ mod worker;
 
 pub use logs::{LogRange, Logs};
 
+use crate::images::KnownImages;
 use crate::runtime::host::{DEFAULT_PATH, HostRuntime};
 use crate::runtime::{Runtime, StartError};
 use futures::StreamExt;
@@ -29,6 +30,7 @@ use std::io;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
+use tekton_controller::ImageConfigs;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -47,6 +49,8 @@ pub struct NodeOptions {
     pub allow_host_path: bool,
     /// Directories of the host that pods may mount although `allow_host_path` is not set.
     pub allowed_host_paths: Vec<PathBuf>,
+    /// What the host runtime knows of images.
+    pub images: Arc<KnownImages>,
 }
 
 impl NodeOptions {
@@ -59,6 +63,7 @@ impl NodeOptions {
             runtime: None,
             allow_host_path: false,
             allowed_host_paths: Vec::new(),
+            images: Arc::default(),
         }
     }
 }
@@ -118,7 +123,7 @@ pub struct Node;
 /// A running node. Dropping it ends the node at once.
 pub struct NodeHandle {
     logs: Arc<Logs>,
-    runtime: &'static str,
+    runtime: Arc<dyn Runtime>,
     tasks: Vec<JoinHandle<()>>,
     stop: watch::Sender<bool>,
     data_dir: PathBuf,
@@ -137,7 +142,7 @@ impl Node {
     /// Errors: the data directory can't be made, or the machine does not permit what the runtime needs; the text of
     /// the latter says what to change.
     pub async fn start(client: Client, options: NodeOptions) -> Result<NodeHandle, NodeError> {
-        let NodeOptions { name, data_dir, ephemeral, runtime, allow_host_path, allowed_host_paths } = options;
+        let NodeOptions { name, data_dir, ephemeral, runtime, allow_host_path, allowed_host_paths, images } = options;
         let failed = |path: &PathBuf| {
             let path = path.clone();
             move |source| NodeError::Directory { path, source }
@@ -148,7 +153,7 @@ impl Node {
             if ephemeral { Some(janitor::Janitor::watch(&data_dir).map_err(failed(&data_dir))?) } else { None };
         let runtime = match runtime {
             Some(runtime) => runtime,
-            None => host_runtime(&data_dir).map_err(failed(&data_dir))?,
+            None => host_runtime(&data_dir, images).map_err(failed(&data_dir))?,
         };
         if let Err(error) = runtime.check().await {
             if ephemeral {
@@ -168,7 +173,7 @@ impl Node {
             runtime,
         });
         let (stop, stopped) = watch::channel(false);
-        let runtime = ctx.runtime.name();
+        let runtime = ctx.runtime.clone();
         let tasks = vec![tokio::spawn(pods(ctx.clone(), stopped.clone())), tokio::spawn(claims(ctx, stopped))];
         Ok(NodeHandle { logs, runtime, tasks, stop, data_dir, janitor })
     }
@@ -182,7 +187,12 @@ impl NodeHandle {
 
     /// The name of the runtime that runs the containers.
     pub fn runtime(&self) -> &'static str {
-        self.runtime
+        self.runtime.name()
+    }
+
+    /// Finds out what an image runs when a container has no command.
+    pub fn image_configs(&self) -> Arc<dyn ImageConfigs> {
+        self.runtime.image_configs()
     }
 
     /// Ends every container at once and waits until nothing is left.
@@ -208,10 +218,10 @@ impl Drop for NodeHandle {
 }
 
 /// The host runtime of a data directory, with Tekton's programs installed in it.
-fn host_runtime(data_dir: &std::path::Path) -> io::Result<Arc<dyn Runtime>> {
+fn host_runtime(data_dir: &std::path::Path, images: Arc<KnownImages>) -> io::Result<Arc<dyn Runtime>> {
     let programs = data_dir.join("ko-app");
     binaries::install(&programs)?;
-    Ok(Arc::new(HostRuntime::new(data_dir.join("staging"), Some(programs))?))
+    Ok(Arc::new(HostRuntime::new(data_dir.join("staging"), Some(programs))?.with_images(images)))
 }
 
 /// The search path of containers: this machine's, then the usual directories that it lacks.

@@ -6,6 +6,7 @@ use futures::future::BoxFuture;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
+use tekton_controller::{ImageConfigs, NoImages};
 use tokio::io::AsyncRead;
 
 /// A byte stream of a container's process.
@@ -146,6 +147,10 @@ pub trait Runtime: Send + Sync + 'static {
     fn name(&self) -> &'static str;
     /// Checks that this machine can run containers in this way.
     fn check(&self) -> BoxFuture<'_, Result<(), StartError>>;
+    /// Finds out what an image runs when a container has no command.
+    fn image_configs(&self) -> Arc<dyn ImageConfigs> {
+        Arc::new(NoImages)
+    }
     /// Starts a container.
     fn start(&self, spec: ContainerSpec) -> BoxFuture<'_, Result<Started, StartError>>;
 }

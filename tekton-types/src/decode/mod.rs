@@ -97,9 +97,15 @@ pub fn observe<T: DeserializeOwned>(node: &Node<'_>) -> (Option<T>, Vec<DecodeEr
 /// What upstream's admission webhook refuses to read: its decoder does not mind the case of field names, nor
 /// unknown fields of the metadata.
 pub fn refusals<T: DeserializeOwned>(node: &Node<'_>) -> Vec<DecodeError> {
-    let (_, mut errors) = read::<T>(node, de::Sink::folding_case());
+    admit::<T>(node).1
+}
+
+/// Reads a node as upstream's admission webhook does: the case of field names does not matter, nor do unknown fields of the
+/// metadata. Errors: the other unknown fields, and every value of a wrong type.
+pub fn admit<T: DeserializeOwned>(node: &Node<'_>) -> (Option<T>, Vec<DecodeError>) {
+    let (value, mut errors) = read::<T>(node, de::Sink::folding_case());
     errors.retain(|error| error.problem == Problem::BadValue || !error.path.starts_with("metadata."));
-    errors
+    (value, errors)
 }
 
 fn read<T: DeserializeOwned>(node: &Node<'_>, sink: de::Sink) -> (Option<T>, Vec<DecodeError>) {

@@ -11,8 +11,10 @@ mod spawn;
 pub(crate) mod sys;
 #[cfg(test)]
 mod tests;
+mod userland;
 
 use super::{Container, ContainerSpec, ExecSpec, Executed, Exit, Output, Runtime, StartError, Started};
+use crate::images::{KnownImages, Userland};
 use futures::future::BoxFuture;
 use std::fmt::Write as _;
 use std::io;
@@ -20,6 +22,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use tekton_controller::ImageConfigs;
 use tokio::io::AsyncReadExt;
 use tokio::io::unix::AsyncFd;
 use tokio::net::unix::pipe;
@@ -34,6 +37,8 @@ pub struct HostRuntime {
     base: plan::Base,
     spawner: std::sync::mpsc::Sender<spawn::Request>,
     count: AtomicU64,
+    images: Arc<KnownImages>,
+    shells: userland::Shells,
 }
 
 impl HostRuntime {
@@ -41,15 +46,30 @@ impl HostRuntime {
     pub fn new(staging: PathBuf, ko_app: Option<PathBuf>) -> io::Result<Self> {
         std::fs::create_dir_all(&staging)?;
         let base = plan::Base { staging, ko_app, full_maps: sys::effective_ids().0 == 0 };
-        Ok(Self { base, spawner: spawn::start()?, count: AtomicU64::new(0) })
+        Ok(Self {
+            base,
+            spawner: spawn::start()?,
+            count: AtomicU64::new(0),
+            images: Arc::default(),
+            shells: userland::Shells::find(DEFAULT_PATH),
+        })
     }
 
-    async fn launch(&self, spec: ContainerSpec) -> Result<Started, StartError> {
+    /// The same runtime, which knows of images what `images` says.
+    #[must_use]
+    pub fn with_images(self, images: Arc<KnownImages>) -> Self {
+        Self { images, ..self }
+    }
+
+    async fn launch(&self, mut spec: ContainerSpec) -> Result<Started, StartError> {
         if spec.argv.first().is_none_or(String::is_empty) {
             return Err(StartError::Create(format!(
                 "container \"{}\" has no command: the host runtime does not read images, so it does not know the entrypoint of \"{}\"",
                 spec.name, spec.image
             )));
+        }
+        if self.images.userland(&spec.image) == Userland::Busybox {
+            spec.mounts.splice(0..0, self.shells.mounts().iter().cloned());
         }
         let plan = Arc::new(plan::plan(&self.base, &spec)?);
         let (stdout, stdout_child) = stream()?;
@@ -93,6 +113,10 @@ impl Runtime for HostRuntime {
 
     fn start(&self, spec: ContainerSpec) -> BoxFuture<'_, Result<Started, StartError>> {
         Box::pin(self.launch(spec))
+    }
+
+    fn image_configs(&self) -> Arc<dyn ImageConfigs> {
+        self.images.clone()
     }
 }
 

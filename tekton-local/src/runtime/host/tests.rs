@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::runtime::Mount;
+use std::path::Path;
 
 /// Runs a shell script in a container with these mounts: exit code, standard output, standard error.
 async fn shell(script: &str, mounts: Vec<Mount>) -> (i32, String, String) {
@@ -84,6 +85,28 @@ async fn a_user_and_a_group_are_honoured() {
     let (_, out, err) =
         run(ContainerSpec { user: Some(1234), group: Some(1235), argv, ..spec() }).await.expect("starts");
     assert_eq!((out.as_str(), err.as_str()), ("1234\n1235\nhi\n", ""));
+}
+
+#[tokio::test]
+async fn an_image_made_from_alpine_has_its_shell_and_others_have_the_machines() {
+    let script = "#!/bin/ash\n[[ a == a ]] && echo yes\n";
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("script");
+    std::fs::write(&path, script).expect("a file");
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("a mode");
+    let with = |image: &str, argv: &[&str]| ContainerSpec {
+        image: image.into(),
+        argv: argv.iter().map(|word| (*word).to_owned()).collect(),
+        mounts: vec![mount(dir.path(), "/workspace/x", true)],
+        ..spec()
+    };
+    for argv in [&["/workspace/x/script"][..], &["sh", "-c", "[[ a == a ]] && echo yes"]] {
+        let (code, out, err) = run(with("alpine:3.20", argv)).await.expect("starts");
+        assert_eq!((code, out.as_str()), (0, "yes\n"), "{argv:?}: {err}");
+    }
+    let same = ["sh", "-c", "readlink -f /bin/sh"];
+    let (_, out, _) = run(with("ubuntu", &same)).await.expect("starts");
+    assert_eq!(Some(Path::new(out.trim_end())), std::fs::canonicalize("/bin/sh").ok().as_deref());
 }
 
 #[tokio::test]

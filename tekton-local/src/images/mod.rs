@@ -1,6 +1,11 @@
-//! The images of the containers that Tekton adds, under names that the node knows without pulling anything.
+//! Images by name alone: those that Tekton adds to Pods, and what well-known ones run, for a runtime that reads none.
+
+mod known;
+mod table;
 
 use tekton_podgen::Images;
+
+pub use known::{ImageFileError, KnownImages, Userland};
 
 /// The images that a controller of a local cluster is started with.
 pub fn images() -> Images {

@@ -1,0 +1,150 @@
+//! Tekton on an embedded cluster: API server, node and controller in this process, and their orderly end.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::{Api, PostParams};
+use tekton_controller::ControllerError;
+use tekton_types::config::{Config, ConfigError};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::api::Admission;
+use crate::node::{Node, NodeError, NodeHandle, NodeOptions};
+use crate::store::DiskError;
+use crate::{LocalCluster, Options, TektonAdmission};
+
+/// The namespace of Tekton's ConfigMaps.
+const SYSTEM_NAMESPACE: &str = "tekton-pipelines";
+
+/// What an installation is started with.
+#[derive(Debug, Clone)]
+pub struct InstallationOptions {
+    /// Namespaces that exist from the start, besides `default`, Tekton's own and those of Kubernetes.
+    pub namespaces: Vec<String>,
+    /// The node.
+    pub node: NodeOptions,
+    /// Whether objects are kept in the node's directory too, and those that are there already are served.
+    pub persistent: bool,
+    /// Tekton's configuration: the data of its ConfigMaps by their names, such as `feature-flags`.
+    pub config_maps: BTreeMap<String, BTreeMap<String, String>>,
+    /// The value of annotation `pipeline.tekton.dev/release` of Pods.
+    pub release: String,
+}
+
+impl InstallationOptions {
+    /// An installation with upstream's defaults on this node.
+    pub fn new(node: NodeOptions) -> Self {
+        Self {
+            namespaces: Vec::new(),
+            node,
+            persistent: false,
+            config_maps: BTreeMap::new(),
+            release: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+}
+
+/// Why an installation did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InstallationError {
+    /// A value of a ConfigMap is not allowed.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// This machine cannot run steps; the text says what to do about it.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// The directory of objects cannot be used.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// The API server refused a ConfigMap.
+    #[error("failed to write Tekton's configuration")]
+    ConfigMaps(#[from] kube::Error),
+}
+
+/// A running cluster with Tekton on it.
+#[derive(Debug)]
+pub struct Installation {
+    local: LocalCluster,
+    node: NodeHandle,
+    controller: JoinHandle<Result<(), ControllerError>>,
+    stop_controller: oneshot::Sender<()>,
+}
+
+impl Installation {
+    /// Starts everything.
+    ///
+    /// Errors: a setting is not allowed, or this machine cannot run steps, with what to do about it.
+    pub async fn start(options: InstallationOptions) -> Result<Self, InstallationError> {
+        let config = Config::from_config_maps(options.config_maps.iter().map(|(name, data)| (name.as_str(), data)))?;
+        let mut namespaces = options.namespaces;
+        namespaces.push(SYSTEM_NAMESPACE.to_owned());
+        let admission: Vec<Arc<dyn Admission>> = vec![Arc::new(TektonAdmission::new(config))];
+        let local = Options { namespaces, admission, ..Options::default() };
+        let local = if options.persistent {
+            LocalCluster::open(&options.node.data_dir, local)?
+        } else {
+            LocalCluster::start(local)
+        };
+        configure(&local.client(), options.config_maps).await?;
+        let node = Node::start(local.client(), options.node).await?;
+        local.set_logs(node.logs());
+        let (stop_controller, stopped) = oneshot::channel::<()>();
+        let mut settings =
+            tekton_controller::Options { images: node.image_configs(), ..tekton_controller::Options::default() };
+        settings.cluster.images = crate::images();
+        settings.cluster.release = options.release;
+        let controller = tokio::spawn(tekton_controller::run(local.client(), settings, async {
+            // A dropped sender means the same as a sent word.
+            let _ = stopped.await;
+        }));
+        Ok(Self { local, node, controller, stop_controller })
+    }
+
+    /// A client of the API server, with no socket between.
+    pub fn client(&self) -> kube::Client {
+        self.local.client()
+    }
+
+    /// The API server and its fronts.
+    pub fn local(&self) -> &LocalCluster {
+        &self.local
+    }
+
+    /// The node that runs the Pods.
+    pub fn node(&self) -> &NodeHandle {
+        &self.node
+    }
+
+    /// Ends the controller, every process of every Pod, and the API server, in this order.
+    pub async fn stop(self) {
+        drop(self.stop_controller);
+        // A controller that panicked has ended too.
+        let _ = self.controller.await;
+        self.node.shutdown().await;
+        self.local.stop().await;
+    }
+}
+
+/// Creates Tekton's ConfigMaps, which the controller reads at its start.
+async fn configure(client: &kube::Client, maps: BTreeMap<String, BTreeMap<String, String>>) -> kube::Result<()> {
+    let api: Api<ConfigMap> = Api::namespaced(client.clone(), SYSTEM_NAMESPACE);
+    for (name, data) in maps {
+        let map = ConfigMap {
+            metadata: ObjectMeta { name: Some(name.clone()), ..ObjectMeta::default() },
+            data: Some(data),
+            ..ConfigMap::default()
+        };
+        match api.create(&PostParams::default(), &map).await {
+            // Kept from an earlier time; what is asked for now counts.
+            Err(kube::Error::Api(status)) if status.code == 409 => {
+                drop(api.replace(&name, &PostParams::default(), &map).await?);
+            }
+            created => drop(created?),
+        }
+    }
+    Ok(())
+}
