@@ -1,7 +1,10 @@
 //! The step entrypoint as a program: what it adds to a command, how fast steps hand over, what waiting costs.
 //!
 //! `cargo bench -p tekton-benches --bench entrypoint` builds the static binary and measures it;
-//! `TEKTON_ENTRYPOINT` names another one to measure instead. Linux only.
+//! `TEKTON_ENTRYPOINT` names another one to measure instead, and `TMPDIR` where it works. Linux only.
+//!
+//! Beside each figure stands what upstream's release binary was measured to need on an idle machine of two cores, the
+//! best of several runs, and how much of that ours needs.
 
 #![expect(clippy::print_stdout, reason = "the figures are what this program is for")]
 
@@ -21,19 +24,20 @@ const TRUE: &str = "/bin/true";
 const RUNS: u32 = 200;
 const HAND_OFFS: usize = 50;
 const STEPS: usize = 20;
-const TEE_BYTES: u64 = 500_000_000;
+const TEE_BYTES: u32 = 500_000_000;
+const IDLE: Duration = Duration::from_secs(5);
 
 fn main() -> Outcome<()> {
     let binary = binary()?;
     let scratch = std::env::temp_dir().join(format!("tekton-bench-entrypoint-{}", std::process::id()));
     fs::create_dir_all(&scratch)?;
     let bench = Bench { binary, scratch };
-    println!("{:<44} {:>12}", "measure", "value");
-    let figures = bench.run_true().and_then(|()| bench.hand_off()).and_then(|()| bench.memory());
+    println!("{:<44} {:>12} {:>12} {:>8}", "measure", "value", "upstream", "ratio");
+    let figures = bench.run_true().and_then(|()| bench.hand_off()).and_then(|()| bench.waiting());
     let figures = figures.and_then(|()| bench.tee()).and_then(|()| bench.copy()).and_then(|()| bench.chain());
     fs::remove_dir_all(&bench.scratch)?;
     figures?;
-    row("size", &format!("{} B", fs::metadata(&bench.binary)?.len()));
+    row("size", real(fs::metadata(&bench.binary)?.len())? / 1e6, "MB", 46.1);
     Ok(())
 }
 
@@ -57,12 +61,22 @@ fn binary() -> Outcome<PathBuf> {
     Ok(directory.join(target).join("entrypoint/tekton-entrypoint"))
 }
 
-fn row(measure: &str, value: &str) {
-    println!("{measure:<44} {value:>12}");
+/// Prints a figure beside upstream's, which is 0 where there is none.
+fn row(measure: &str, value: f64, unit: &str, upstream: f64) {
+    let (shown, ratio) = if upstream > 0.0 {
+        (format!("{upstream} {unit}"), format!("{:.3}", value / upstream))
+    } else {
+        (String::new(), String::new())
+    };
+    println!("{measure:<44} {:>12} {shown:>12} {ratio:>8}", format!("{value:.3} {unit}"));
 }
 
-fn milliseconds(time: Duration) -> String {
-    format!("{:.2} ms", time.as_secs_f64() * 1e3)
+fn real(number: u64) -> Outcome<f64> {
+    Ok(f64::from(u32::try_from(number)?))
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
 }
 
 /// The value below which a share of all values lies.
@@ -71,7 +85,7 @@ fn percentile(times: &mut [Duration], percent: usize) -> Duration {
     times[(times.len() - 1) * percent / 100]
 }
 
-/// CPU time of all children that have ended, in hundredths of a second.
+/// CPU time of all children that have ended, in ticks of 10 ms.
 fn children_ticks() -> Outcome<u64> {
     let stat = fs::read_to_string("/proc/self/stat")?;
     let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
@@ -125,9 +139,9 @@ impl Bench {
         }
         let [direct, under] = &mut measured;
         let (direct, under) = (percentile(direct, 50), percentile(under, 50));
-        row("run true: over running it directly, median", &milliseconds(under.saturating_sub(direct)));
-        let over = ticks[1].saturating_sub(ticks[0]) * 10_000 / u64::from(RUNS);
-        row("run true: CPU over running it directly", &format!("{:.2} ms", f64::from(u32::try_from(over)?) / 1e3));
+        row("run true: over running it directly, median", milliseconds(under.saturating_sub(direct)), "ms", 17.5);
+        let over = real(ticks[1].saturating_sub(ticks[0]))? * 10.0 / f64::from(RUNS);
+        row("run true: CPU over running it directly", over, "ms", 18.0);
         Ok(())
     }
 
@@ -147,47 +161,59 @@ impl Bench {
             times.push(start.elapsed());
             child.wait()?;
         }
-        row("hand-off, median", &milliseconds(percentile(&mut times, 50)));
-        row("hand-off, 95th percentile", &milliseconds(percentile(&mut times, 95)));
+        row("hand-off, median", milliseconds(percentile(&mut times, 50)), "ms", 502.0);
+        row("hand-off, 95th percentile", milliseconds(percentile(&mut times, 95)), "ms", 954.0);
         Ok(())
     }
 
-    fn memory(&self) -> Outcome<()> {
-        let directory = self.directory("memory")?;
-        let file = directory.join("never");
-        let mut step = self.step(&directory, 0, Some(&file));
-        let mut child = step.args(["-entrypoint", TRUE, "--"]).spawn()?;
-        settle(&directory, 0)?;
-        let switches = status(&child, "voluntary_ctxt_switches")?;
-        thread::sleep(Duration::from_secs(3));
-        row("waiting: anonymous memory", &format!("{} KiB", status(&child, "RssAnon")?));
-        row("waiting: peak of memory", &format!("{} KiB", status(&child, "VmHWM")?));
-        row("waiting: threads", &status(&child, "Threads")?.to_string());
-        let woken = status(&child, "voluntary_ctxt_switches")? - switches;
-        row("waiting: wake-ups in 3 s", &woken.to_string());
-        child.kill()?;
-        child.wait()?;
+    fn waiting(&self) -> Outcome<()> {
+        let directory = self.directory("waiting")?;
+        let file = directory.join("go");
+        let mut children = Vec::new();
+        for index in 0..STEPS {
+            children.push(self.step(&directory, index, Some(&file)).args(["-entrypoint", TRUE, "--"]).spawn()?);
+            settle(&directory, index)?;
+        }
+        let kibibytes = children.iter().map(|child| status(child, "RssAnon")).collect::<Outcome<Vec<_>>>()?;
+        let first = &children[0];
+        let (switches, time) = (status(first, "voluntary_ctxt_switches")?, run_time(first)?);
+        thread::sleep(IDLE);
+        row("waiting: anonymous memory", real(kibibytes[0])? / 1024.0, "MiB", 5.5);
+        row("waiting: anonymous memory of 20 steps", real(kibibytes.iter().sum())? / 1024.0, "MiB", 113.0);
+        row("waiting: peak of memory", real(status(first, "VmHWM")?)? / 1024.0, "MiB", 0.0);
+        row("waiting: threads", real(status(first, "Threads")?)?, "", 0.0);
+        row("waiting: CPU in 5 s", milliseconds(run_time(first)?.saturating_sub(time)), "ms", 0.0);
+        row("waiting: wake-ups in 5 s", real(status(first, "voluntary_ctxt_switches")? - switches)?, "", 0.0);
+        fs::write(&file, "")?;
+        for child in &mut children {
+            child.wait()?;
+        }
         Ok(())
     }
 
     fn tee(&self) -> Outcome<()> {
-        let directory = self.directory("tee")?;
-        let mut step = self.step(&directory, 0, None);
-        step.arg("-stdout_path").arg(directory.join("copy"));
-        let size = TEE_BYTES.to_string();
-        let before = children_ticks()?;
-        let start = Instant::now();
-        let mut child =
-            step.args(["-entrypoint", "head", "--", "-c", &size, "/dev/zero"]).stdout(Stdio::piped()).spawn()?;
-        let mut buffer = vec![0; 1 << 20];
-        let mut output = child.stdout.take().ok_or("the output is a pipe")?;
-        while output.read(&mut buffer)? > 0 {}
-        child.wait()?;
-        let seconds = start.elapsed().as_secs_f64();
-        let megabytes = f64::from(u32::try_from(TEE_BYTES / 1_000_000)?);
-        row("output with a copy", &format!("{:.0} MB/s", megabytes / seconds));
-        let ticks = f64::from(u32::try_from(children_ticks()? - before)?);
-        row("output with a copy: CPU of a GB, all processes", &format!("{:.2} s", ticks / 100.0 / megabytes * 1e3));
+        for copy in [true, false] {
+            let directory = self.directory(if copy { "tee" } else { "no-tee" })?;
+            let mut step = self.step(&directory, 0, None);
+            if copy {
+                step.arg("-stdout_path").arg(directory.join("copy"));
+            }
+            let size = TEE_BYTES.to_string();
+            let before = children_ticks()?;
+            let start = Instant::now();
+            let mut child =
+                step.args(["-entrypoint", "head", "--", "-c", &size, "/dev/zero"]).stdout(Stdio::piped()).spawn()?;
+            let mut buffer = vec![0; 1 << 20];
+            let mut output = child.stdout.take().ok_or("the output is a pipe")?;
+            while output.read(&mut buffer)? > 0 {}
+            child.wait()?;
+            let speed = f64::from(TEE_BYTES) / 1e6 / start.elapsed().as_secs_f64();
+            let time = real(children_ticks()? - before)? / 100.0 / (f64::from(TEE_BYTES) / 1e9);
+            let what = if copy { "with" } else { "without" };
+            row(&format!("output {what} a copy"), speed, "MB/s", if copy { 756.0 } else { 0.0 });
+            row(&format!("output {what} a copy: CPU of a GB"), time, "s", if copy { 0.85 } else { 0.0 });
+            fs::remove_dir_all(&directory)?;
+        }
         Ok(())
     }
 
@@ -199,7 +225,7 @@ impl Bench {
             Command::new(&self.binary).arg("cp").arg(&self.binary).arg(target).stderr(Stdio::null()).status()?;
             times.push(start.elapsed());
         }
-        row("cp of itself, median", &milliseconds(percentile(&mut times, 50)));
+        row("cp of itself, median", milliseconds(percentile(&mut times, 50)), "ms", 36.0);
         Ok(())
     }
 
@@ -218,8 +244,8 @@ impl Bench {
         for child in &mut children {
             child.wait()?;
         }
-        row("chain of 20 steps", &milliseconds(start.elapsed()));
-        row("chain of 20 steps: CPU", &format!("{} ms", (children_ticks()? - before) * 10));
+        row("chain of 20 steps", start.elapsed().as_secs_f64(), "s", 11.2);
+        row("chain of 20 steps: CPU", real(children_ticks()? - before)? / 100.0, "s", 0.4);
         Ok(())
     }
 }
@@ -236,6 +262,12 @@ fn settle(directory: &Path, index: usize) -> Outcome<()> {
     }
     thread::sleep(Duration::from_millis(20));
     Ok(())
+}
+
+/// How long a process has run on a CPU.
+fn run_time(child: &Child) -> Outcome<Duration> {
+    let text = fs::read_to_string(format!("/proc/{}/schedstat", child.id()))?;
+    Ok(Duration::from_nanos(text.split_whitespace().next().unwrap_or_default().parse()?))
 }
 
 /// A number of a process's status.
