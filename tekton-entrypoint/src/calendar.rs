@@ -68,10 +68,25 @@ fn zone_file() -> Option<Vec<u8>> {
         None
     } else if name.starts_with('/') {
         fs::read(name).ok()
-    } else if name.split('/').any(|part| part == "..") {
-        None
     } else {
-        ZONES.iter().find_map(|directory| fs::read(format!("{directory}/{name}")).ok())
+        installed(name)
+    }
+}
+
+/// The file of a zone that is installed.
+fn installed(name: &str) -> Option<Vec<u8>> {
+    if name.starts_with(['/', '\\']) || name.split('/').any(|part| part == "..") {
+        return None;
+    }
+    ZONES.iter().find_map(|directory| fs::read(format!("{directory}/{name}")).ok())
+}
+
+/// Seconds east of UTC at a time in a zone, by its name.
+pub(crate) fn zone_offset(name: &str, at: i64) -> Option<i64> {
+    match name {
+        "" | "UTC" => Some(0),
+        "Local" => Some(zone_file().and_then(|file| offset(&file, at)).unwrap_or_default()),
+        name => offset(&installed(name)?, at),
     }
 }
 
@@ -238,6 +253,18 @@ mod tests {
         assert_eq!(by_rule(sydney, at(2026, 7, 15)), Some(36_000));
         assert_eq!(by_rule("<+0545>-5:45", 0), Some(20_700));
         assert_eq!(by_rule("EST5EDT,M3.2.0,M11.1.0", at(2026, 7, 4)), Some(-14_400));
+    }
+
+    #[test]
+    fn a_zone_is_found_by_its_name_where_zones_are_installed() {
+        let july = days(2026, 7, 15) * DAY;
+        if installed("Europe/Zurich").is_some() {
+            assert_eq!(zone_offset("Europe/Zurich", july), Some(7_200));
+        }
+        assert_eq!(zone_offset("UTC", july), Some(0));
+        for name in ["Nowhere/None", "../../../etc/localtime", "/etc/localtime"] {
+            assert_eq!(zone_offset(name, july), None, "{name}");
+        }
     }
 
     #[test]

@@ -2,21 +2,32 @@
 
 use super::value::Value;
 
+/// Why an expression is not evaluated, and where in its text that is.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub(super) at: usize,
+    pub(super) text: String,
+}
+
+/// Each that can be wrong knows where it stands, as upstream tells it: an operator by its symbol, a call by its bracket.
 #[derive(Debug, Clone)]
 pub(super) enum Expr {
     Literal(Value),
-    Name(String),
+    /// A name, and where it stands.
+    Name(String, usize),
     /// `operand.field`; with `test`, `has(operand.field)`.
     Select {
         operand: Box<Expr>,
         field: String,
         test: bool,
+        at: usize,
     },
     /// A function, a method or an operator by its symbol.
     Call {
         name: String,
         target: Option<Box<Expr>>,
         args: Vec<Expr>,
+        at: usize,
     },
     List(Vec<Expr>),
     Map(Vec<(Expr, Expr)>),
@@ -27,6 +38,7 @@ pub(super) enum Expr {
         var: String,
         filter: Option<Box<Expr>>,
         body: Box<Expr>,
+        at: usize,
     },
 }
 

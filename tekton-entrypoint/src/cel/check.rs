@@ -1,7 +1,7 @@
 //! Refuses operations that the types of their operands do not have, before anything is evaluated.
 
 use super::{
-    ast::{Expr, Over},
+    ast::{Expr, Fault, Over},
     functions,
     value::Value,
 };
@@ -57,7 +57,7 @@ impl Type {
 }
 
 /// Checks an expression without variables.
-pub(super) fn check(expression: &Expr) -> Result<Type, String> {
+pub(super) fn check(expression: &Expr) -> Result<Type, Fault> {
     Checker { vars: Vec::new() }.of(expression)
 }
 
@@ -77,15 +77,15 @@ fn common(types: impl IntoIterator<Item = Type>) -> Type {
 }
 
 impl Checker {
-    fn of(&mut self, expression: &Expr) -> Result<Type, String> {
+    fn of(&mut self, expression: &Expr) -> Result<Type, Fault> {
         match expression {
             Expr::Literal(value) => Ok(of_value(value)),
-            Expr::Name(name) => match self.vars.iter().rev().find(|(var, _)| var == name) {
+            Expr::Name(name, at) => match self.vars.iter().rev().find(|(var, _)| var == name) {
                 Some((_, found)) => Ok(found.clone()),
                 None if TYPE_NAMES.contains(&name.as_str()) => Ok(TYPE),
-                None => Err(undeclared(name)),
+                None => Err(Fault { at: *at, text: undeclared(name) }),
             },
-            Expr::Select { operand, test, .. } => {
+            Expr::Select { operand, test, at, .. } => {
                 if let Some(name) = qualified(expression)
                     && [DURATION, TIMESTAMP].contains(&name.as_str())
                     && !test
@@ -96,7 +96,10 @@ impl Checker {
                     _ if *test => Ok(BOOL),
                     Type::Map(_, value) => Ok(*value),
                     Type::Dyn => Ok(Type::Dyn),
-                    other => Err(format!("type '{}' does not support field selection", other.name())),
+                    other => {
+                        let text = format!("type '{}' does not support field selection", other.name());
+                        Err(Fault { at: *at, text })
+                    }
                 }
             }
             Expr::List(items) => {
@@ -112,7 +115,7 @@ impl Checker {
                 }
                 Ok(Type::Map(Box::new(common(keys)), Box::new(common(values))))
             }
-            Expr::Call { name, target, args } => {
+            Expr::Call { name, target, args, at } => {
                 let target = target.as_deref().map(|target| self.of(target)).transpose()?;
                 let args = args.iter().map(|arg| self.of(arg)).collect::<Result<Vec<_>, _>>()?;
                 let found = match &target {
@@ -120,15 +123,22 @@ impl Checker {
                     None => operator(name, &args).or_else(|| functions::function_type(name, &args)),
                 };
                 found.ok_or_else(|| {
-                    let shown: Vec<_> = target.iter().chain(&args).map(Type::name).collect();
-                    if target.is_none() && operator_arity(name).is_none() && !functions::is_known(name) {
-                        undeclared(name)
-                    } else {
-                        format!("found no matching overload for '{name}' applied to '({})'", shown.join(", "))
-                    }
+                    let shown: Vec<_> = args.iter().map(Type::name).collect();
+                    let shown = shown.join(", ");
+                    let text = match (symbol(name).or_else(|| functions::is_known(name).then(|| name.clone())), &target)
+                    {
+                        (None, _) => undeclared(name),
+                        (Some(name), None) => format!("found no matching overload for '{name}' applied to '({shown})'"),
+                        (Some(name), Some(target)) => {
+                            format!("found no matching overload for '{name}' applied to '{}.({shown})'", target.name())
+                        }
+                    };
+                    Fault { at: *at, text }
                 })
             }
-            Expr::Over { kind, range, var, filter, body } => self.over(*kind, range, var, filter.as_deref(), body),
+            Expr::Over { kind, range, var, filter, body, at } => {
+                self.over(*kind, range, var, filter.as_deref(), body, *at)
+            }
         }
     }
 
@@ -139,14 +149,16 @@ impl Checker {
         var: &str,
         filter: Option<&Expr>,
         body: &Expr,
-    ) -> Result<Type, String> {
+        at: usize,
+    ) -> Result<Type, Fault> {
         let range = self.of(range)?;
         let item = match &range {
             Type::List(item) => (**item).clone(),
             Type::Map(key, _) => (**key).clone(),
             Type::Dyn => Type::Dyn,
             other @ Type::Simple(_) => {
-                return Err(format!("expression of type '{}' cannot be range of a comprehension", other.name()));
+                let text = format!("expression of type '{}' cannot be range of a comprehension", other.name());
+                return Err(Fault { at, text });
             }
         };
         self.vars.push((var.to_owned(), item.clone()));
@@ -155,7 +167,7 @@ impl Checker {
         self.vars.pop();
         let condition = if kind == Over::Map { filter } else { Some(body.clone()) };
         if let Some(condition) = condition.filter(|condition| !condition.fits(&BOOL)) {
-            return Err(format!("expected type 'bool' but found '{}'", condition.name()));
+            return Err(Fault { at, text: format!("expected type 'bool' but found '{}'", condition.name()) });
         }
         Ok(match kind {
             Over::Map => Type::List(Box::new(body)),
@@ -172,19 +184,23 @@ fn undeclared(name: &str) -> String {
 /// The dotted name that a chain of selections spells.
 pub(super) fn qualified(expression: &Expr) -> Option<String> {
     match expression {
-        Expr::Name(name) => Some(name.clone()),
+        Expr::Name(name, _) => Some(name.clone()),
         Expr::Select { operand, field, .. } => Some(format!("{}.{field}", qualified(operand)?)),
         _ => None,
     }
 }
 
-fn operator_arity(name: &str) -> Option<usize> {
-    match name {
-        "!" | "neg" => Some(1),
-        "?:" => Some(3),
-        "||" | "&&" | "<" | "<=" | ">" | ">=" | "==" | "!=" | "in" | "+" | "-" | "*" | "/" | "%" | "[]" => Some(2),
-        _ => None,
-    }
+/// What messages call an operator.
+fn symbol(name: &str) -> Option<String> {
+    Some(match name {
+        "!" => "!_".to_owned(),
+        "neg" => "-_".to_owned(),
+        "?:" => "_?_:_".to_owned(),
+        "in" => "@in".to_owned(),
+        "[]" => "_[_]".to_owned(),
+        "||" | "&&" | "<" | "<=" | ">" | ">=" | "==" | "!=" | "+" | "-" | "*" | "/" | "%" => format!("_{name}_"),
+        _ => return None,
+    })
 }
 
 /// The type of an operator's outcome; `None` when its operands are not for it.

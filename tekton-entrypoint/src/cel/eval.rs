@@ -33,7 +33,7 @@ impl<'a> Evaluator<'a> {
     fn of(&mut self, expression: &'a Expr) -> Result<Value, String> {
         match expression {
             Expr::Literal(value) => Ok(value.clone()),
-            Expr::Name(name) => match self.vars.iter().rev().find(|(var, _)| var == name) {
+            Expr::Name(name, _) => match self.vars.iter().rev().find(|(var, _)| var == name) {
                 Some((_, value)) => Ok(value.clone()),
                 None => TYPE_NAMES
                     .iter()
@@ -41,7 +41,7 @@ impl<'a> Evaluator<'a> {
                     .map(|name| Value::Type(name))
                     .ok_or_else(|| format!("no such attribute(s): {name}")),
             },
-            Expr::Select { operand, field, test } => {
+            Expr::Select { operand, field, test, .. } => {
                 if let Some(name) = qualified(expression).filter(|_| !test)
                     && let Some(known) =
                         [super::check::DURATION, super::check::TIMESTAMP].into_iter().find(|known| *known == name)
@@ -71,7 +71,7 @@ impl<'a> Evaluator<'a> {
                 }
                 Ok(Value::Map(map))
             }
-            Expr::Call { name, target: None, args } => match (name.as_str(), &args[..]) {
+            Expr::Call { name, target: None, args, .. } => match (name.as_str(), &args[..]) {
                 ("&&", [a, b]) => self.logic(a, b, false),
                 ("||", [a, b]) => self.logic(a, b, true),
                 ("?:", [condition, yes, no]) => {
@@ -86,12 +86,12 @@ impl<'a> Evaluator<'a> {
                     }
                 }
             },
-            Expr::Call { name, target: Some(target), args } => {
+            Expr::Call { name, target: Some(target), args, .. } => {
                 let target = self.of(target)?;
                 let args = args.iter().map(|arg| self.of(arg)).collect::<Result<Vec<_>, _>>()?;
                 functions::method(name, &target, &args)
             }
-            Expr::Over { kind, range, var, filter, body } => {
+            Expr::Over { kind, range, var, filter, body, .. } => {
                 let items = match self.of(range)? {
                     Value::List(items) => items,
                     Value::Map(entries) => entries.into_iter().map(|(key, _)| key).collect(),

@@ -195,7 +195,7 @@ pub(super) fn method(name: &str, target: &Value, args: &[Value]) -> Result<Value
         ("getMilliseconds", Value::Duration(span), []) => Ok(Value::Int(span / 1_000_000)),
         (_, Value::Timestamp(at), []) => time::field(name, *at).map(Value::Int).ok_or_else(no_overload),
         (_, Value::Timestamp(at), [Value::String(zone)]) => {
-            let offset = time::zone(zone).ok_or_else(|| format!("unknown time zone {zone}"))?;
+            let offset = time::zone(zone, *at).ok_or_else(|| format!("unknown time zone {zone}"))?;
             time::field(name, at + i128::from(offset) * 1_000_000_000).map(Value::Int).ok_or_else(no_overload)
         }
         _ => Err(no_overload()),

@@ -1,5 +1,9 @@
 //! Words of an expression.
 
+use std::ops::Range;
+
+use super::ast::Fault;
+
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Token {
     Int(u64),
@@ -16,35 +20,38 @@ const SYMBOLS: [&str; 27] = [
     "{", "}", "=", "&", "|",
 ];
 
-/// Splits a text into words.
-pub(super) fn tokens(text: &str) -> Result<Vec<Token>, String> {
+/// Splits a text into words, each with its place.
+pub(super) fn tokens(text: &str) -> Result<Vec<(Token, Range<usize>)>, Fault> {
     let mut found = Vec::new();
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
+        let at = text.len() - rest.len();
         if matches!(first, ' ' | '\t' | '\r' | '\n' | '\u{c}') {
             rest = &rest[1..];
         } else if rest.starts_with("//") {
             rest = rest.find('\n').map_or("", |end| &rest[end..]);
-        } else if let Some(literal) = string_start(rest) {
-            let (token, after) = literal.read()?;
-            found.push(token);
-            rest = after;
-        } else if first.is_ascii_digit() || (first == '.' && rest[1..].starts_with(|c: char| c.is_ascii_digit())) {
-            let (token, after) = number(rest)?;
-            found.push(token);
-            rest = after;
-        } else if first.is_ascii_alphabetic() || first == '_' {
-            let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
-            found.push(Token::Name(rest[..end].to_owned()));
-            rest = &rest[end..];
-        } else if let Some(symbol) = SYMBOLS.iter().find(|symbol| rest.starts_with(**symbol)) {
-            found.push(Token::Symbol(symbol));
-            rest = &rest[symbol.len()..];
         } else {
-            return Err(format!("token recognition error at: '{first}'"));
+            let (token, after) = token(rest, first).map_err(|text| Fault { at, text })?;
+            rest = after;
+            found.push((token, at..text.len() - rest.len()));
         }
     }
     Ok(found)
+}
+
+fn token(text: &str, first: char) -> Result<(Token, &str), String> {
+    if let Some(literal) = string_start(text) {
+        literal.read()
+    } else if first.is_ascii_digit() || (first == '.' && text[1..].starts_with(|c: char| c.is_ascii_digit())) {
+        number(text)
+    } else if first.is_ascii_alphabetic() || first == '_' {
+        let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len());
+        Ok((Token::Name(text[..end].to_owned()), &text[end..]))
+    } else if let Some(symbol) = SYMBOLS.iter().find(|symbol| text.starts_with(**symbol)) {
+        Ok((Token::Symbol(symbol), &text[symbol.len()..]))
+    } else {
+        Err(format!("token recognition error at: '{first}'"))
+    }
 }
 
 /// A string literal whose quote was seen.

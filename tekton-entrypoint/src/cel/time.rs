@@ -1,6 +1,6 @@
 //! Points in time, in nanoseconds since 1970: read, printed and taken apart.
 
-use crate::calendar::{date, days};
+use crate::calendar::{date, days, zone_offset};
 
 const SECOND: i128 = 1_000_000_000;
 const DAY: i128 = 86_400;
@@ -34,26 +34,28 @@ pub(super) fn parse(text: &str) -> Option<i128> {
         fraction = format!("{:0<9}", &digits[..length.min(9)]).parse::<i128>().ok()?;
         rest = &digits[length..];
     }
-    let offset = if rest == "Z" { 0 } else { zone(rest).filter(|_| rest.starts_with(['+', '-']))? };
+    let offset = if rest == "Z" { 0 } else { offset(rest)? };
     let seconds = i128::from(days(year, month, day)) * DAY + i128::from(hour * 3_600 + minute * 60 + second - offset);
     Some(seconds * SECOND + fraction)
 }
 
-/// Seconds east of UTC of a zone written as `UTC` or as an offset.
-pub(super) fn zone(text: &str) -> Option<i64> {
-    if matches!(text, "" | "UTC") {
-        return Some(0);
-    }
-    let (sign, digits) = match text.strip_prefix('-') {
-        Some(digits) => (-1, digits),
-        None => (1, text.strip_prefix('+').unwrap_or(text)),
-    };
-    let (hours, minutes) = digits.split_once(':')?;
+/// Seconds east of UTC of `+hh:mm` or `-hh:mm`.
+fn offset(text: &str) -> Option<i64> {
+    let sign = if text.starts_with('-') { -1 } else { 1 };
+    let (hours, minutes) = text.strip_prefix(['+', '-'])?.split_once(':')?;
     if hours.len() != 2 || minutes.len() != 2 {
         return None;
     }
     let (hours, minutes): (i64, i64) = (hours.parse().ok()?, minutes.parse().ok()?);
     (hours < 24 && minutes < 60).then_some(sign * (hours * 3_600 + minutes * 60))
+}
+
+/// Seconds east of UTC at a time in a zone: the name of one that is installed, or hours and minutes.
+pub(super) fn zone(text: &str, at: i128) -> Option<i64> {
+    let Some((hours, minutes)) = text.split_once(':') else { return zone_offset(text, whole(at.div_euclid(SECOND))) };
+    let number = |text: &str| text.parse::<i32>().ok().map(i64::from);
+    let (hours, minutes) = (number(hours)?, number(minutes)?);
+    Some(hours * 3_600 + if text.starts_with('-') { -minutes } else { minutes } * 60)
 }
 
 /// Prints a time in UTC.
