@@ -29,11 +29,41 @@ pub(crate) fn with_program<T>(source: &str, then: impl FnOnce(&Program) -> Resul
     let needed = base + nesting * level + operators * operator;
     // The parser recurses without a limit of its own, and a text from a user must not end the process.
     stacker::maybe_grow(needed, needed + base, || {
-        let program =
-            Program::compile(source).map_err(|problem| format!("ERROR: <input>:1:1: Syntax error: {problem}"))?;
-        type_of(program.expression(), &mut Vec::new()).map_err(|problem| format!("ERROR: <input>:1:1: {problem}"))?;
+        let program = Program::compile(source).map_err(|problems| {
+            let texts: Vec<String> = problems.errors.iter().map(|e| located(source, e.pos, &e.msg)).collect();
+            texts.join("\n")
+        })?;
+        type_of(program.expression(), &mut Vec::new()).map_err(|fault| {
+            let start = program.source_info().offset_for(fault.id).map_or(0, |(start, _)| start as usize);
+            located(source, position(source, start), &fault.text)
+        })?;
         then(&program)
     })
+}
+
+/// What does not fit, and the part of the text that it is about.
+struct Fault {
+    id: u64,
+    text: String,
+}
+
+/// Line and column, both from 1, of a byte.
+fn position(source: &str, at: usize) -> (isize, isize) {
+    let before = &source[..source.floor_char_boundary(at)];
+    let line = before.rsplit_once('\n').map_or(before, |(_, line)| line);
+    let number = |count: usize| isize::try_from(count).unwrap_or(isize::MAX);
+    (number(before.matches('\n').count() + 1), number(line.chars().count() + 1))
+}
+
+/// An error as the CEL compiler prints it: where, what, the line and a mark below it.
+fn located(source: &str, (line, column): (isize, isize), text: &str) -> String {
+    let mut shown = format!("ERROR: <input>:{line}:{column}: {text}");
+    let index = usize::try_from(line - 1).ok();
+    if let Some(snippet) = index.and_then(|index| source.lines().nth(index)) {
+        let dots = ".".repeat(usize::try_from(column - 1).unwrap_or_default());
+        shown.push_str(&format!("\n | {snippet}\n | {dots}^"));
+    }
+    shown
 }
 
 /// What texts are evaluated in: the standard functions, and no variables. Of repeated keys in a map the last counts, as in
@@ -154,7 +184,8 @@ impl Type {
 
 const TYPE_NAMES: [&str; 10] = ["bool", "int", "uint", "double", "string", "bytes", "list", "map", "null_type", "type"];
 
-fn type_of(expression: &IdedExpr, scope: &mut Vec<String>) -> Result<Type, String> {
+fn type_of(expression: &IdedExpr, scope: &mut Vec<String>) -> Result<Type, Fault> {
+    let fault = |text| Err(Fault { id: expression.id, text });
     match &expression.expr {
         Expr::Literal(literal) => Ok(match literal {
             LiteralValue::Boolean(_) => Type::Bool,
@@ -166,7 +197,7 @@ fn type_of(expression: &IdedExpr, scope: &mut Vec<String>) -> Result<Type, Strin
             LiteralValue::UInt(_) => Type::Uint,
         }),
         Expr::Ident(name) if TYPE_NAMES.contains(&name.as_str()) || scope.contains(name) => Ok(Type::Dyn),
-        Expr::Ident(name) => Err(format!("undeclared reference to '{name}' (in container '')")),
+        Expr::Ident(name) => fault(format!("undeclared reference to '{name}' (in container '')")),
         Expr::List(list) => {
             for element in &list.elements {
                 type_of(element, scope)?;
@@ -179,18 +210,18 @@ fn type_of(expression: &IdedExpr, scope: &mut Vec<String>) -> Result<Type, Strin
             }
             Ok(Type::Map)
         }
-        Expr::Struct(value) => Err(format!("undeclared reference to '{}' (in container '')", value.type_name)),
+        Expr::Struct(value) => fault(format!("undeclared reference to '{}' (in container '')", value.type_name)),
         Expr::Select(select) => match type_of(&select.operand, scope)? {
             Type::Dyn | Type::Map => Ok(if select.test { Type::Bool } else { Type::Dyn }),
-            other => Err(format!("type '{}' does not support field selection", other.name())),
+            other => fault(format!("type '{}' does not support field selection", other.name())),
         },
-        Expr::Call(call) => type_of_call(call, scope),
+        Expr::Call(call) => type_of_call(expression.id, call, scope),
         Expr::Comprehension(comprehension) => type_of_comprehension(comprehension, scope),
         Expr::Unspecified => Ok(Type::Dyn),
     }
 }
 
-fn entry_types(entry: &EntryExpr, scope: &mut Vec<String>) -> Result<(), String> {
+fn entry_types(entry: &EntryExpr, scope: &mut Vec<String>) -> Result<(), Fault> {
     match entry {
         EntryExpr::MapEntry(entry) => {
             type_of(&entry.key, scope)?;
@@ -203,7 +234,7 @@ fn entry_types(entry: &EntryExpr, scope: &mut Vec<String>) -> Result<(), String>
     Ok(())
 }
 
-fn type_of_comprehension(comprehension: &ComprehensionExpr, scope: &mut Vec<String>) -> Result<Type, String> {
+fn type_of_comprehension(comprehension: &ComprehensionExpr, scope: &mut Vec<String>) -> Result<Type, Fault> {
     type_of(&comprehension.iter_range, scope)?;
     type_of(&comprehension.accu_init, scope)?;
     let before = scope.len();
@@ -216,7 +247,7 @@ fn type_of_comprehension(comprehension: &ComprehensionExpr, scope: &mut Vec<Stri
     checked.map(|()| Type::Dyn)
 }
 
-fn type_of_call(call: &CallExpr, scope: &mut Vec<String>) -> Result<Type, String> {
+fn type_of_call(id: u64, call: &CallExpr, scope: &mut Vec<String>) -> Result<Type, Fault> {
     if let Some(target) = &call.target {
         type_of(target, scope)?;
     }
@@ -227,7 +258,7 @@ fn type_of_call(call: &CallExpr, scope: &mut Vec<String>) -> Result<Type, String
     let name = call.func_name.as_str();
     let mismatch = || {
         let given: Vec<&str> = types.iter().map(|t| t.name()).collect();
-        Err(format!("found no matching overload for '{name}' applied to '({})'", given.join(", ")))
+        Err(Fault { id, text: format!("found no matching overload for '{name}' applied to '({})'", given.join(", ")) })
     };
     let among = |t: Type, allowed: &[Type]| t == Type::Dyn || allowed.contains(&t);
     let same = |a: Type, b: Type| a == b || a == Type::Dyn || b == Type::Dyn;
@@ -296,7 +327,7 @@ fn type_of_call(call: &CallExpr, scope: &mut Vec<String>) -> Result<Type, String
         ("bytes", _) => Ok(Type::Bytes),
         ("matches" | "contains" | "startsWith" | "endsWith" | "bool" | "has", _) => Ok(Type::Bool),
         _ if FUNCTIONS.contains(&name) || name.starts_with(['_', '@', '!']) => Ok(Type::Dyn),
-        _ => Err(format!("undeclared reference to '{name}' (in container '')")),
+        _ => Err(Fault { id, text: format!("undeclared reference to '{name}' (in container '')") }),
     }
 }
 
@@ -366,6 +397,18 @@ mod tests {
         assert_eq!(shape("'\\'((' == '('"), Ok(0));
         assert_eq!(shape("'''a'(\n'''"), Ok(0));
         assert!(shape("x'('").is_err() && shape("'\n(").is_err());
+    }
+
+    #[test]
+    fn an_error_shows_where_it_is() {
+        assert_eq!(
+            check("1 + 'a' == 'b'").unwrap_err(),
+            "ERROR: <input>:1:3: found no matching overload for '_+_' applied to '(int, string)'\n | 1 + 'a' == 'b'\n | ..^"
+        );
+        assert_eq!(
+            check("true &&\n foo").unwrap_err(),
+            "ERROR: <input>:2:2: undeclared reference to 'foo' (in container '')\n |  foo\n | .^"
+        );
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Definitions as resolvers deliver them: YAML or JSON of any version.
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tekton_types::config::Config;
-use tekton_types::decode::{self, Mode};
+use tekton_types::decode::{self, Mode, Problem};
 use tekton_types::object::Object;
 use tekton_types::v1::{Pipeline, Task};
 use tekton_types::v1beta1::StepAction;
@@ -45,13 +46,20 @@ pub(crate) fn step_action(object: Object) -> Option<StepAction> {
 /// Reads a definition and fills in its defaults, as its version has them.
 pub(crate) fn object(text: &str, config: &Config) -> Result<Object, String> {
     let documents = yaml::parse(text).map_err(|error| error.to_string())?;
-    let document = documents.first().ok_or_else(|| "the text is empty".to_owned())?;
-    if let Some(kind) = not_an_object(&document.to_json()) {
-        return Err(format!(
-            "couldn't get version/kind; json parse error: json: cannot unmarshal {kind} into Go value of type {META}"
-        ));
+    let document = documents.first().ok_or_else(|| missing("Kind", text))?;
+    let (version, kind) = version_and_kind(&document.to_json(), text)?;
+    if !is_registered(&version, &kind) {
+        return Err(format!("no kind \"{kind}\" is registered for version \"{version}\" in scheme \"{SCHEME}\""));
     }
-    let mut object = Object::decode(document, Mode::Strict).map_err(|errors| joined(&errors))?;
+    let mut object = Object::decode(document, Mode::Strict).map_err(|errors| {
+        let only_strict =
+            errors.iter().all(|e| matches!(e.problem, Problem::UnknownField { .. } | Problem::DuplicateKey));
+        if only_strict {
+            let texts: Vec<&str> = errors.iter().map(|error| error.message.as_str()).collect();
+            return format!("strict decoding error: {}", texts.join(", "));
+        }
+        joined(&errors)
+    })?;
     // An older version has defaults of its own, which the conversion would hide; signatures are made over the defaults.
     object.set_defaults(config, false);
     Ok(object)
@@ -61,14 +69,57 @@ pub(crate) fn object(text: &str, config: &Config) -> Result<Object, String> {
 const META: &str =
     r#"struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }"#;
 
-/// What Go calls a value that cannot be an API object.
-fn not_an_object(value: &serde_json::Value) -> Option<&'static str> {
+/// How upstream's registry of kinds calls itself.
+const SCHEME: &str = "pkg/client/clientset/versioned/scheme/register.go:32";
+
+/// Whether upstream's registry knows the kind.
+fn is_registered(version: &str, kind: &str) -> bool {
+    match version {
+        "tekton.dev/v1" => matches!(kind, "Task" | "TaskRun" | "Pipeline" | "PipelineRun"),
+        "tekton.dev/v1beta1" => {
+            matches!(kind, "Task" | "TaskRun" | "Pipeline" | "PipelineRun" | "CustomRun" | "StepAction")
+        }
+        "tekton.dev/v1alpha1" => matches!(kind, "Run" | "VerificationPolicy" | "StepAction"),
+        _ => false,
+    }
+}
+
+/// The apiVersion and kind of a definition. Errors: upstream's, when one is missing or no text.
+fn version_and_kind(value: &Value, text: &str) -> Result<(String, String), String> {
+    const NOT_READ: &str = "couldn't get version/kind; json parse error: json: cannot unmarshal";
+    let fields = match value {
+        Value::Object(fields) => Some(fields),
+        Value::Null => None,
+        other => return Err(format!("{NOT_READ} {} into Go value of type {META}", go_kind(other))),
+    };
+    let field = |name: &str| match fields.and_then(|fields| fields.get(name)) {
+        None | Some(Value::Null) => Ok(String::new()),
+        Some(Value::String(text)) => Ok(text.clone()),
+        Some(other) => Err(format!("{NOT_READ} {} into Go struct field .{name} of type string", go_kind(other))),
+    };
+    let (version, kind) = (field("apiVersion")?, field("kind")?);
+    if kind.is_empty() {
+        return Err(missing("Kind", text));
+    }
+    if version.is_empty() {
+        return Err(missing("apiVersion", text));
+    }
+    Ok((version, kind))
+}
+
+fn missing(field: &str, text: &str) -> String {
+    format!("Object '{field}' is missing in '{text}'")
+}
+
+/// What Go calls the sort of a JSON value.
+fn go_kind(value: &Value) -> &'static str {
     match value {
-        serde_json::Value::Object(_) | serde_json::Value::Null => None,
-        serde_json::Value::String(_) => Some("string"),
-        serde_json::Value::Number(_) => Some("number"),
-        serde_json::Value::Bool(_) => Some("bool"),
-        serde_json::Value::Array(_) => Some("array"),
+        Value::Object(_) => "object",
+        Value::Null => "null",
+        Value::String(_) => "string",
+        Value::Number(_) => "number",
+        Value::Bool(_) => "bool",
+        Value::Array(_) => "array",
     }
 }
 

@@ -119,13 +119,7 @@ pub fn all_params(task: &PipelineTask) -> impl Iterator<Item = &Param> {
 
 /// The result references of a pipeline task in order and with repeats: params, guards, steps and sidecars.
 pub fn result_refs(task: &PipelineTask) -> Vec<ResultRef<'_>> {
-    let mut found = Vec::new();
-    for param in all_params(task) {
-        found.extend(value_expressions(&param.value).into_iter().filter_map(ResultRef::parse));
-    }
-    for when in &task.when {
-        found.extend(when_expressions(when).filter_map(ResultRef::parse));
-    }
+    let mut found = declared_result_refs(task);
     if let Some(embedded) = &task.task_spec {
         let mut text = |text| found.extend(expressions(text).filter_map(ResultRef::parse));
         embedded.task_spec.steps.iter().for_each(|step| step_texts(step, &mut text));
@@ -134,10 +128,22 @@ pub fn result_refs(task: &PipelineTask) -> Vec<ResultRef<'_>> {
     found
 }
 
-/// What a pipeline task waits for, sorted and without repeats: its `runAfter` and the tasks whose results it uses.
-pub fn dependencies(task: &PipelineTask) -> Vec<&str> {
+/// The result references in the params and guards of a pipeline task alone: all that v1beta1 counts.
+pub fn declared_result_refs(task: &PipelineTask) -> Vec<ResultRef<'_>> {
+    let mut found = Vec::new();
+    for param in all_params(task) {
+        found.extend(value_expressions(&param.value).into_iter().filter_map(ResultRef::parse));
+    }
+    for when in &task.when {
+        found.extend(when_expressions(when).filter_map(ResultRef::parse));
+    }
+    found
+}
+
+/// What a pipeline task waits for, sorted and without repeats: its `runAfter` and the tasks of the results it uses.
+pub fn dependencies<'a>(task: &'a PipelineTask, uses: &[ResultRef<'a>]) -> Vec<&'a str> {
     let mut found: Vec<&str> = task.run_after.iter().map(String::as_str).collect();
-    found.extend(result_refs(task).into_iter().map(|r| r.pipeline_task));
+    found.extend(uses.iter().map(|r| r.pipeline_task));
     found.sort_unstable();
     found.dedup();
     found

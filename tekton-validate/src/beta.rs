@@ -90,8 +90,8 @@ fn adapt_into(shape: Shape, value: &mut Value, path: &str, left: &mut Leftovers)
             }
         }
         Shape::PipelineTask => {
-            child(map, "taskRef", Shape::Reference);
             if !is_custom(map) {
+                child(map, "taskRef", Shape::Reference);
                 child(map, "taskSpec", Shape::TaskSpec);
             }
             if given(map, "resources") {

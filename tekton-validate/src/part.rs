@@ -210,7 +210,7 @@ fn errors(part: Part<'_>, gates: &Gates<'_>) -> Errors {
             pipeline_task::validate_list(gates, tasks, &mut names, field)
         }
         Part::PipelineTasks(tasks, finally) => pipeline::validate_tasks(gates, tasks, finally),
-        Part::Graph(tasks) => graph::validate(tasks),
+        Part::Graph(tasks) => graph::validate(gates.version, tasks),
         Part::Matrices(tasks) => matrix::validate(gates, tasks),
         Part::ParameterVariables(steps, specs) => task::parameter_variables(gates, steps, specs),
         Part::UsageOfDeclaredParameters(steps, specs) => step_fields::usage_of_declared(gates.version, steps, specs),

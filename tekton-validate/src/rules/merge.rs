@@ -27,7 +27,15 @@ fn merge(template: &StepTemplate, step: &Step) -> Step {
         merged.env_from.clone_from(&template.env_from);
     }
     merged.env = merge_list(&template.env, &step.env, |e| e.name.clone());
-    merged.volume_mounts = merge_list(&template.volume_mounts, &step.volume_mounts, |m| m.mount_path.clone());
+    for mount in &mut merged.volume_mounts {
+        let Some(base) = template.volume_mounts.iter().find(|base| base.mount_path == mount.mount_path) else {
+            continue;
+        };
+        if mount.sub_path.as_deref().unwrap_or_default().is_empty() {
+            mount.sub_path.clone_from(&base.sub_path);
+        }
+    }
+    merged.volume_mounts = merge_list(&template.volume_mounts, &merged.volume_mounts, |m| m.mount_path.clone());
     merged.volume_devices = merge_list(&template.volume_devices, &step.volume_devices, |d| d.device_path.clone());
     merged
 }

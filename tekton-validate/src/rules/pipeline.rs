@@ -47,7 +47,7 @@ pub(crate) fn validate_spec(gates: &Gates<'_>, spec: &PipelineSpec) -> Errors {
         ));
     }
     errors.also(validate_tasks(gates, tasks, finally));
-    errors.also(graph::validate(tasks));
+    errors.also(graph::validate(gates.version, tasks));
     errors.also(pipeline_params::declarations(gates, tasks, &spec.params).via_field("tasks"));
     errors.also(pipeline_params::declarations(gates, finally, &spec.params).via_field("finally"));
     errors.also(context_variables(tasks).via_field("tasks"));
