@@ -33,6 +33,8 @@ pub(crate) trait Referable: Stored + Clone + Serialize + DeserializeOwned + SetD
     const NOT_ONE: &'static str;
     /// Whether policies may ask for a signature of it.
     const IS_SIGNED: bool;
+    /// Words before the text when what a resolver delivered is not usable.
+    const UNUSABLE: &'static str = "";
 
     fn metadata_mut(&mut self) -> &mut ObjectMeta;
     /// The object as the kind, of whichever version it is; `None` when it is of another kind.
@@ -57,6 +59,7 @@ impl Referable for Pipeline {
     const WORD: &'static str = "pipeline";
     const NOT_ONE: &'static str = "resource is not a pipeline";
     const IS_SIGNED: bool = true;
+    const UNUSABLE: &'static str = "failed to read runtime object as Pipeline: ";
 
     fn metadata_mut(&mut self) -> &mut ObjectMeta {
         &mut self.metadata
@@ -96,21 +99,23 @@ pub(crate) fn local<T: Referable>(
     })
 }
 
-/// The definition that a resolver delivers, once the API server would admit it.
+/// The definition that a resolver delivers, once the API server would admit it. `words` stand before the text when
+/// the resolver or what it delivered fails.
 pub(crate) fn remote<T: Referable>(
     pass: &mut Pass<'_>,
     request: Request<'_>,
+    words: &str,
 ) -> Result<Result<Definition<T>, RefFault>, Stop> {
     let namespace = request.namespace.to_owned();
     let Resolved { data, source } = match refs::resolve(pass, request)? {
         Ok(resolved) => resolved,
-        Err(fault) => return Ok(Err(fault)),
+        Err(fault) => return Ok(Err(fault.context(words))),
     };
     let text = String::from_utf8_lossy(&data);
-    let invalid = |text| Ok(Err(RefFault::Failed(format!("invalid runtime object: {text}"))));
+    let invalid = |text| RefFault::Failed(format!("invalid runtime object: {text}"));
     let delivered = match crate::decode::object(&text, pass.env.config) {
         Ok(delivered) => delivered,
-        Err(text) => return invalid(text),
+        Err(text) => return Ok(Err(invalid(text).context(words))),
     };
     // Signatures are made over what was delivered, so admission and conversion come after.
     let verification = if T::IS_SIGNED {
@@ -120,13 +125,13 @@ pub(crate) fn remote<T: Referable>(
     };
     let mut object = match T::of(delivered) {
         Ok(Some(object)) => object,
-        Ok(None) => return Ok(Err(RefFault::Failed(T::NOT_ONE.to_owned()))),
-        Err(text) => return invalid(text),
+        Ok(None) => return Ok(Err(RefFault::Failed(T::NOT_ONE.to_owned()).context(T::UNUSABLE))),
+        Err(text) => return Ok(Err(invalid(text).context(T::UNUSABLE))),
     };
     object.metadata_mut().owner_references = None;
     let object = match admitted(pass, object, &namespace)? {
         Ok(object) => object,
-        Err(fault) => return Ok(Err(fault)),
+        Err(fault) => return Ok(Err(fault.context(T::UNUSABLE))),
     };
     Ok(Ok(Definition { object, source, verification: verification? }))
 }

@@ -265,13 +265,7 @@ pub(super) fn pipeline(
         params,
         url,
     };
-    let words = format!("resolver failed to get Pipeline {name}: ");
-    Ok(definition::remote::<Pipeline>(pass, request)?.map_err(|fault| match fault {
-        fault @ (RefFault::Validation(_) | RefFault::Unprocessable(_)) => {
-            fault.context("failed to read runtime object as Pipeline: ")
-        }
-        fault => fault.context(&words),
-    }))
+    definition::remote::<Pipeline>(pass, request, &format!("resolver failed to get Pipeline {name}: "))
 }
 
 /// The variables of the run that a reference may use.

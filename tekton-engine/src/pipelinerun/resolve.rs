@@ -253,7 +253,7 @@ fn task_definition(
             params: reference.params.clone(),
             url: String::new(),
         };
-        definition::remote::<Task>(pass, request)?
+        definition::remote::<Task>(pass, request, "")?
     };
     match found {
         Ok(Definition { object, verification, .. }) => {

@@ -170,7 +170,7 @@ pub(super) fn fetch(pass: &mut Pass<'_>, run: &TaskRun, name: &str) -> Result<Re
             params,
             url,
         };
-        definition::remote::<Task>(pass, request)?
+        definition::remote::<Task>(pass, request, "")?
     };
     Ok(found.map(|Definition { object, source, verification }| Found {
         meta: object.metadata,

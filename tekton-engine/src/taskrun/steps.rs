@@ -113,7 +113,7 @@ pub(super) fn fetch(
         params,
         url: reference.name.clone(),
     };
-    definition::remote::<StepAction>(pass, request)
+    definition::remote::<StepAction>(pass, request, "")
 }
 
 /// Puts the body of a StepAction into the step that refers to it.
