@@ -169,12 +169,12 @@ fn pod_of<'a>(
     fresh: bool,
 ) -> Result<Result<&'a std::sync::Arc<Pod>, String>, Stop> {
     let namespace = run.metadata.namespace.as_deref().unwrap_or_default();
-    let found = if fresh {
-        pass.fresh::<Pod>(namespace, &run.status.pod_name)?
+    Ok(if fresh {
+        pass.fresh::<Pod>(namespace, &run.status.pod_name)?.map_err(|fault| fault.text.clone())
     } else {
-        pass.object::<Pod>(namespace, &run.status.pod_name)?
-    };
-    Ok(found.map_err(|fault| fault.text.clone()))
+        // Upstream's cache names the resource in the singular.
+        pass.object::<Pod>(namespace, &run.status.pod_name)?.map_err(|fault| fault.text.replacen("pods ", "pod ", 1))
+    })
 }
 
 /// The Pod could start its containers less than `patience` ago.
