@@ -59,6 +59,9 @@ impl LocalCluster {
                 "provisioner": "tekton.local/directory", "reclaimPolicy": "Delete", "volumeBindingMode": "Immediate",
             }),
         );
+        for crd in tekton_types::crd::crds() {
+            crate::kinds::define(&api, serde_json::to_value(crd).expect("a definition is plain data"));
+        }
         let client = kube::Client::new(ApiService::new(Arc::clone(&api)), "default");
         let mut controllers = vec![tokio::spawn(crate::gc::run(Arc::clone(&api), api.closing()))];
         if !options.at_rest {

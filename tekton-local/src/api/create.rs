@@ -194,9 +194,9 @@ impl Api {
                 None => Ok(object),
             };
         }
-        let stored = convert::to_version(&object, &target.resource.storage).into_owned();
+        let stored = to_storage(target, &object)?;
         match self.store.create(&key, stored) {
-            Ok(stored) => Ok(stored.value.clone()),
+            Ok(stored) => Ok(convert::to_version(&stored.value, &target.api_version()).into_owned()),
             Err(WriteError::Exists | WriteError::Conflict | WriteError::Missing) => {
                 Err(ApiError::already_exists(&target.resource, &name))
             }
@@ -220,6 +220,18 @@ impl Api {
         let key = crate::store::Key { resource: resource.into(), namespace, name };
         self.store.create(&key, object).ok()
     }
+}
+
+/// An object as it is stored. Errors: it cannot be converted, in the words of the API server.
+pub(super) fn to_storage(target: &Target, object: &Value) -> Result<Value, ApiError> {
+    let converted = convert::try_version(object, &target.resource.storage).map_err(|error| {
+        ApiError::internal(format!(
+            "conversion webhook for {}, Kind={} failed: {error}",
+            target.api_version(),
+            target.resource.kind
+        ))
+    })?;
+    Ok(converted.into_owned())
 }
 
 /// Fills in or checks kind and version of a body.

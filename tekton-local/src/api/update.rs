@@ -181,7 +181,7 @@ impl Api {
             kinds::deleted(self, target, &written.value);
             return Ok(new);
         }
-        let stored = convert::to_version(&new, &resource.storage).into_owned();
+        let stored = super::create::to_storage(target, &new)?;
         let written = self.store.update(&key, old.revision, stored).map_err(race(target, name))?;
         kinds::updated(self, target, &written.value);
         Ok(convert::to_version(&written.value, &target.api_version()).into_owned())

@@ -81,6 +81,13 @@ pub(crate) fn resume(api: &Api) {
     }
 }
 
+/// Serves what a definition defines, unless the store has a definition of that name already.
+pub(crate) fn define(api: &Api, definition: Value) {
+    if let Some(stored) = api.ensure("apiextensions.k8s.io/customresourcedefinitions", definition) {
+        crd::established(api, &stored.value);
+    }
+}
+
 /// After an object was created.
 pub(crate) fn created(api: &Api, target: &Target, object: &Value) {
     match (target.resource.group.as_str(), target.resource.kind.as_str()) {

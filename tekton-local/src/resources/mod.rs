@@ -1,4 +1,4 @@
-//! Which resources the server knows: the built-in table, Tekton's kinds, and what CustomResourceDefinitions add.
+//! Which resources the server knows: the built-in table, and what CustomResourceDefinitions add, Tekton's among them.
 
 pub mod columns;
 pub mod crd;

@@ -1,9 +1,8 @@
-//! The built-in resources and Tekton's own, as one table.
+//! The built-in resources as one table.
 
 use std::sync::Arc;
 
-use super::columns::column;
-use super::{Column, Resource, ScalePaths, Version};
+use super::{Resource, ScalePaths, Version};
 
 /// group, versions (preferred first), plural, kind, namespaced, short names, status, categories.
 type Row = (&'static str, &'static str, &'static str, &'static str, bool, &'static str, bool, &'static str);
@@ -73,33 +72,6 @@ const ROWS: &[Row] = &[
     ("rbac.authorization.k8s.io", "v1", "roles", "Role", true, "", false, ""),
     ("scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass", false, "pc", false, ""),
     ("storage.k8s.io", "v1", "storageclasses", "StorageClass", false, "sc", false, ""),
-    ("tekton.dev", "v1,v1beta1", "pipelineruns", "PipelineRun", true, "pr,prs", true, "tekton,tekton-pipelines"),
-    ("tekton.dev", "v1,v1beta1", "pipelines", "Pipeline", true, "", false, "tekton,tekton-pipelines"),
-    ("tekton.dev", "v1,v1beta1", "taskruns", "TaskRun", true, "tr,trs", true, "tekton,tekton-pipelines"),
-    ("tekton.dev", "v1,v1beta1", "tasks", "Task", true, "", false, "tekton,tekton-pipelines"),
-    ("tekton.dev", "v1beta1", "customruns", "CustomRun", true, "", true, "tekton,tekton-pipelines"),
-    ("tekton.dev", "v1beta1,v1alpha1", "stepactions", "StepAction", true, "", false, "tekton,tekton-pipelines"),
-    ("tekton.dev", "v1alpha1", "runs", "Run", true, "", true, "tekton,tekton-pipelines"),
-    (
-        "tekton.dev",
-        "v1alpha1",
-        "verificationpolicies",
-        "VerificationPolicy",
-        true,
-        "",
-        false,
-        "tekton,tekton-pipelines",
-    ),
-    (
-        "resolution.tekton.dev",
-        "v1beta1,v1alpha1",
-        "resolutionrequests",
-        "ResolutionRequest",
-        true,
-        "",
-        true,
-        "tekton,tekton-pipelines",
-    ),
 ];
 
 /// Every resource of the table.
@@ -108,19 +80,12 @@ pub(super) fn builtin() -> Vec<Resource> {
 }
 
 fn resource(&(group, versions, plural, kind, namespaced, short, status, categories): &Row) -> Resource {
-    let custom = group.ends_with("tekton.dev");
     let scale = matches!((group, plural), ("apps", "deployments" | "replicasets" | "statefulsets")).then(|| {
         ScalePaths { spec: ".spec.replicas".to_owned(), status: ".status.replicas".to_owned(), selector: None }
     });
     let served: Vec<Version> = versions
         .split(',')
-        .map(|name| Version {
-            name: name.to_owned(),
-            status,
-            scale: scale.clone(),
-            schema: None,
-            columns: tekton_columns(group, kind),
-        })
+        .map(|name| Version { name: name.to_owned(), status, scale: scale.clone(), schema: None, columns: Vec::new() })
         .collect();
     let list = |text: &str| text.split(',').filter(|s| !s.is_empty()).map(str::to_owned).collect::<Vec<_>>();
     let (storage, key) = if group == "events.k8s.io" {
@@ -141,29 +106,7 @@ fn resource(&(group, versions, plural, kind, namespaced, short, status, categori
         categories: list(categories),
         versions: served,
         storage,
-        custom,
+        custom: false,
         key: Arc::from(key),
-    }
-}
-
-/// The printer columns of Tekton's CustomResourceDefinitions.
-fn tekton_columns(group: &str, kind: &str) -> Vec<Column> {
-    if !group.ends_with("tekton.dev") {
-        return Vec::new();
-    }
-    let condition = |field: &str| format!(".status.conditions[?(@.type==\"Succeeded\")].{field}");
-    let mut run =
-        vec![column("Succeeded", "string", &condition("status")), column("Reason", "string", &condition("reason"))];
-    match kind {
-        "TaskRun" | "PipelineRun" | "CustomRun" | "Run" => {
-            run.push(column("StartTime", "date", ".status.startTime"));
-            run.push(column("CompletionTime", "date", ".status.completionTime"));
-            run
-        }
-        "ResolutionRequest" => {
-            run.push(column("Age", "date", ".metadata.creationTimestamp"));
-            run
-        }
-        _ => vec![column("Age", "date", ".metadata.creationTimestamp")],
     }
 }

@@ -3,3 +3,4 @@
 mod cluster;
 mod node;
 mod restart;
+mod tekton_kinds;

@@ -149,6 +149,15 @@ impl Flag {
         }
     }
 
+    /// Which values are allowed, in words, for flags that have no list of them.
+    pub const fn values(&self) -> &'static str {
+        match self.kind {
+            FlagKind::Choice(..) | FlagKind::Bool(_) | FlagKind::Feature(_) => "one of a list",
+            FlagKind::Size(_) => "a number of bytes below 1572864",
+            FlagKind::Text(_) => "kinds, separated by commas",
+        }
+    }
+
     fn set(&self, flags: &mut FeatureFlags, value: &str) -> Result<(), ConfigError> {
         let failed = |error| ConfigError(format!("failed parsing feature flags config {value:?}: {error}"));
         match self.kind {

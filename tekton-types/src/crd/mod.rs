@@ -124,7 +124,8 @@ fn version<K: Resource + JsonSchema>(
         additional_printer_columns: (!columns.is_empty()).then(|| columns.to_vec()),
         schema: Some(CustomResourceValidation { open_api_v3_schema: Some(schema::of::<K>()) }),
         subresources: (K::KIND != "VerificationPolicy").then(|| CustomResourceSubresources {
-            status: Some(CustomResourceSubresourceStatus::default()),
+            // An empty object: the default is null, which turns the subresource off.
+            status: Some(CustomResourceSubresourceStatus(serde_json::json!({}))),
             ..CustomResourceSubresources::default()
         }),
         ..CustomResourceDefinitionVersion::default()

@@ -48,3 +48,55 @@ pub fn to_hub(object: Object) -> Result<Object, ConvertError> {
         object => object,
     })
 }
+
+/// An object at any version at which its kind is served. Errors: it is not served there, or cannot be converted.
+pub fn to_version(object: Object, api_version: &str) -> Result<Object, ConvertError> {
+    if object.api_version() == api_version {
+        return Ok(object);
+    }
+    let converted = match to_hub(object)? {
+        hub if hub.api_version() == api_version => hub,
+        Object::Task(new) => super::Task::try_from(*new)?.into(),
+        Object::TaskRun(new) => super::TaskRun::try_from(*new)?.into(),
+        Object::Pipeline(new) => super::Pipeline::try_from(*new)?.into(),
+        Object::PipelineRun(new) => super::PipelineRun::try_from(*new)?.into(),
+        Object::StepAction(new) => crate::v1alpha1::StepAction::from(*new).into(),
+        Object::ResolutionRequest(new) => crate::resolution::v1alpha1::ResolutionRequest::try_from(*new)?.into(),
+        hub => hub,
+    };
+    if converted.api_version() == api_version {
+        return Ok(converted);
+    }
+    Err(ConvertError(format!("{} is not served at {api_version}", converted.kind())))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::to_version;
+    use crate::Object;
+
+    #[track_caller]
+    fn check(object: &serde_json::Value, to: &str, pointer: &str, expected: &serde_json::Value) {
+        let object = Object::from_json(object).0.expect("an object");
+        let converted = to_version(object, to).expect("it is served there").to_json();
+        assert_eq!(converted["apiVersion"], to);
+        assert_eq!(converted.pointer(pointer), Some(expected), "{converted}");
+    }
+
+    #[test]
+    fn an_object_goes_to_any_version_of_its_kind_and_no_other() {
+        let limits = json!({"limits": {"cpu": "1"}});
+        let task =
+            json!({"apiVersion": "tekton.dev/v1", "kind": "Task", "spec": {"steps": [{"computeResources": limits}]}});
+        check(&task, "tekton.dev/v1beta1", "/spec/steps/0/resources", &limits);
+        check(&task, "tekton.dev/v1", "/spec/steps/0/computeResources", &limits);
+        let action = json!({"apiVersion": "tekton.dev/v1beta1", "kind": "StepAction", "spec": {"image": "a"}});
+        check(&action, "tekton.dev/v1alpha1", "/spec/image", &json!("a"));
+        let request = json!({"apiVersion": "resolution.tekton.dev/v1alpha1", "kind": "ResolutionRequest", "spec": {"params": {"a": "b"}}});
+        check(&request, "resolution.tekton.dev/v1beta1", "/spec/params", &json!([{"name": "a", "value": "b"}]));
+        let refused = to_version(Object::from_json(&task).0.expect("an object"), "tekton.dev/v1alpha1");
+        assert_eq!(refused.unwrap_err().to_string(), "Task is not served at tekton.dev/v1alpha1");
+    }
+}
