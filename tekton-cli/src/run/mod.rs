@@ -83,13 +83,6 @@ async fn drive(
     let runs = create::all(&client, &arguments.namespace, loaded, &overrides.workspaces).await?;
     let world = follow::to_the_end(&client, &arguments.namespace, &runs, view).await.map_err(failed)?;
     view.clear();
-    if !arguments.no_history
-        && arguments.data_dir.is_none()
-        && let Err(error) = history::record::record(installation.local(), data, &arguments.namespace, &runs).await
-    {
-        let why = format!("this run will not be listed: {error}; --no-history says that it need not be");
-        Stream::Error.lines([Stream::Error.paint().warning(&why).as_str()]);
-    }
     match arguments.output {
         OutputFormat::Text => summary(&world, &runs, stream),
         OutputFormat::Json | OutputFormat::Yaml => {
@@ -103,6 +96,14 @@ async fn drive(
             }
             Stream::Output.lines([text.trim_end()]);
         }
+    }
+    // Filing takes as long as the disk does; by now everybody has read how the run ended.
+    if !arguments.no_history
+        && arguments.data_dir.is_none()
+        && let Err(error) = history::record::record(installation.local(), data, &arguments.namespace, &runs).await
+    {
+        let why = format!("this run will not be listed: {error}; --no-history says that it need not be");
+        Stream::Error.lines([Stream::Error.paint().warning(&why).as_str()]);
     }
     let all_succeeded = runs.iter().all(|run| world.ending(run) == Some(Ending::Success));
     Ok(if all_succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE })
