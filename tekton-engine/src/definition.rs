@@ -84,19 +84,29 @@ impl Referable for StepAction {
     }
 }
 
+/// The definition called `name` in `namespace`, as the cluster has it.
+pub(crate) fn stored<'a, T: Referable>(
+    pass: &mut Pass<'a>,
+    namespace: &str,
+    name: &str,
+) -> Result<Result<&'a T, RefFault>, Stop> {
+    if namespace.is_empty() {
+        return Ok(Err(RefFault::Failed(format!("must specify namespace to resolve reference to {} {name}", T::WORD))));
+    }
+    Ok(match pass.fresh::<T>(namespace, name)? {
+        Ok(found) => Ok(&**found),
+        Err(fault) => Err(RefFault::from(fault)),
+    })
+}
+
 /// The definition called `name` in `namespace`.
 pub(crate) fn local<T: Referable>(
     pass: &mut Pass<'_>,
     namespace: &str,
     name: &str,
 ) -> Result<Result<Definition<T>, RefFault>, Stop> {
-    if namespace.is_empty() {
-        return Ok(Err(RefFault::Failed(format!("must specify namespace to resolve reference to {} {name}", T::WORD))));
-    }
-    Ok(match pass.fresh::<T>(namespace, name)? {
-        Ok(found) => Ok(Definition { object: (**found).clone(), source: None, verification: Verification::Skipped }),
-        Err(fault) => Err(RefFault::from(fault)),
-    })
+    let found = stored::<T>(pass, namespace, name)?;
+    Ok(found.map(|found| Definition { object: found.clone(), source: None, verification: Verification::Skipped }))
 }
 
 /// The definition that a resolver delivers, once the API server would admit it. `words` stand before the text when

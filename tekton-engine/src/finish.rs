@@ -1,6 +1,6 @@
 //! The end of a pass, the same for every kind of run: from what happened to a [`Decision`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use tekton_types::condition::Condition;
@@ -14,12 +14,17 @@ use crate::transition::Transition;
 const OUTDATED: &str = "Operation cannot be fulfilled on";
 
 /// Builds the decision from the run as it was, the run as the pass left it, and how the pass ended.
-pub(crate) fn finish<R: Run>(mut pass: Pass<'_>, original: &R, run: &R, end: Result<(), Stop>) -> Decision<R::Status> {
+pub(crate) fn finish<R: Run>(
+    mut pass: Pass<'_>,
+    original: &R,
+    mut run: R,
+    end: Result<(), Stop>,
+) -> Decision<R::Status> {
     let now = pass.env.now;
     let (wake_at, fault) = match end {
         Err(Stop::Wait) => {
             return Decision {
-                status: original.status().clone(),
+                status: std::mem::take(run.status_mut()),
                 metadata: None,
                 effects: pass.effects,
                 needs: pass.needs,
@@ -40,8 +45,8 @@ pub(crate) fn finish<R: Run>(mut pass: Pass<'_>, original: &R, run: &R, end: Res
         Ok(()) => (None, None),
     };
     Decision {
-        status: run.status().clone(),
-        metadata: metadata_change(original, run),
+        metadata: metadata_change(original, &run),
+        status: std::mem::take(run.status_mut()),
         effects: Vec::new(),
         needs: BTreeSet::new(),
         transitions: pass.transitions,
@@ -53,15 +58,22 @@ pub(crate) fn finish<R: Run>(mut pass: Pass<'_>, original: &R, run: &R, end: Res
 
 /// Labels and annotations of `run` laid over those of `original`, when that changes anything.
 fn metadata_change<R: Run>(original: &R, run: &R) -> Option<Metadata> {
-    let old = original.metadata();
-    let old_labels = old.labels.clone().unwrap_or_default();
-    let old_annotations = old.annotations.clone().unwrap_or_default();
-    let mut labels = old_labels.clone();
-    labels.extend(run.metadata().labels.clone().unwrap_or_default());
-    let mut annotations = old_annotations.clone();
-    annotations.extend(run.metadata().annotations.clone().unwrap_or_default());
-    let changed = labels != old_labels || annotations != old_annotations;
-    changed.then_some(Metadata { labels, annotations })
+    let (old, new) = (original.metadata(), run.metadata());
+    let is_new = |old: &Option<BTreeMap<String, String>>, new: &Option<BTreeMap<String, String>>| {
+        new.iter().flatten().any(|(key, value)| old.as_ref().and_then(|old| old.get(key)) != Some(value))
+    };
+    if !is_new(&old.labels, &new.labels) && !is_new(&old.annotations, &new.annotations) {
+        return None;
+    }
+    let laid_over = |old: &Option<BTreeMap<String, String>>, new: &Option<BTreeMap<String, String>>| {
+        let mut all = old.clone().unwrap_or_default();
+        all.extend(new.clone().unwrap_or_default());
+        all
+    };
+    Some(Metadata {
+        labels: laid_over(&old.labels, &new.labels),
+        annotations: laid_over(&old.annotations, &new.annotations),
+    })
 }
 
 /// Notes that the condition changed, if it did.

@@ -42,7 +42,7 @@ pub struct ClusterFacts {
 /// A kind of run that the engine decides.
 pub trait Run: Stored + Clone + Send + Sync + 'static {
     /// Its status.
-    type Status: Clone + PartialEq + Send + Sync;
+    type Status: Clone + Default + PartialEq + Send + Sync;
 
     /// Its metadata.
     fn metadata(&self) -> &ObjectMeta;

@@ -27,8 +27,8 @@ use crate::trusted::Verification;
 pub(super) struct Bound {
     /// The metadata of the pipeline.
     pub(super) meta: ObjectMeta,
-    /// The pipeline before anything was put in.
-    pub(super) written: PipelineSpec,
+    /// The pipeline before anything was put in; only where enums are checked, which alone ask for it.
+    pub(super) written: Option<PipelineSpec>,
     /// The pipeline with params, contexts and workspaces put in.
     pub(super) spec: PipelineSpec,
     /// The graph of the tasks.
@@ -49,47 +49,74 @@ pub(super) struct Found {
 pub(super) const USER_ERROR: &str = "[User error] ";
 
 /// Finds the pipeline, checks that the run fits it, and puts the run's values in.
-pub(super) fn bind(pass: &mut Pass<'_>, run: &mut PipelineRun) -> Result<Bound, Stop> {
-    let mut found = match find(pass, run)? {
+///
+/// The status of the run gets the definition when it is new and the run fails here; else it is in what is returned.
+pub(super) fn bind(pass: &mut Pass<'_>, run: &mut PipelineRun, frozen: Option<&PipelineSpec>) -> Result<Bound, Stop> {
+    let mut found = match find(pass, run, frozen)? {
         Ok(found) => found,
         Err(fault) => return Err(reference_failed(pass, run, &fault)),
     };
     found.spec.set_defaults(pass.env.config);
-    store(run, &found, pass.env.config);
-    verified(pass, run, &found.verification, found.meta.name.as_deref().unwrap_or_default())?;
-    let Found { meta, mut spec, .. } = found;
-    let names = Names::of(run, &meta);
+    store(run, &found, pass.env.config, frozen.is_none());
+    let Found { meta, mut spec, verification, .. } = found;
+    match checked(pass, run, &meta, &mut spec, &verification) {
+        Ok(Checked { graph, finally, written }) => Ok(Bound { meta, written, spec, graph, finally }),
+        Err(stop) => {
+            if frozen.is_none() {
+                run.status.pipeline_spec = Some(spec);
+            }
+            Err(stop)
+        }
+    }
+}
+
+/// What the checks of a definition find out on the way.
+struct Checked {
+    graph: Graph,
+    finally: Graph,
+    written: Option<PipelineSpec>,
+}
+
+/// Checks the definition and puts the run's values in.
+fn checked(
+    pass: &Pass<'_>,
+    run: &mut PipelineRun,
+    meta: &ObjectMeta,
+    spec: &mut PipelineSpec,
+    verification: &Verification,
+) -> Result<Checked, Stop> {
+    verified(pass, run, verification, meta.name.as_deref().unwrap_or_default())?;
+    let names = Names::of(run, meta);
     let failed = |run: &mut PipelineRun, reason: &str, message: String, error: String| {
         life::mark_failed(&mut run.status, reason, message, pass.env.now);
         Stop::permanent(error)
     };
-    let (graph, finally) = match graphs(&spec) {
+    let (graph, finally) = match graphs(spec) {
         Ok(graphs) => graphs,
         Err((clause, error)) => {
             let message = format!("{USER_ERROR}PipelineRun {}'s Pipeline DAG is invalid{clause}: {error}", names.run);
             return Err(failed(run, reasons::INVALID_GRAPH, message, error));
         }
     };
-    let found = validate_part(Part::PipelineSpec(&spec), pass.env.config, Version::V1);
+    let found = validate_part(Part::PipelineSpec(spec), pass.env.config, Version::V1);
     if !found.is_empty() {
         let error = field_error(&found);
         let message = format!("{USER_ERROR}Pipeline {} can't be Run; it has an invalid spec: {error}", names.stored);
         return Err(failed(run, reasons::FAILED_VALIDATION, message, error));
     }
-    if let Err((reason, message, error)) = check(pass, run, &spec, &names) {
+    if let Err((reason, message, error)) = check(pass, run, spec, &names) {
         return Err(failed(run, reason, message, error));
     }
     let params = run.spec.params.clone();
     scope::apply_parameters_to_workspaces(&params, &mut run.spec.workspaces);
-    let written = spec.clone();
-    if let Err(error) = scope::apply_parameters(&mut spec, run) {
+    let written = pass.env.config.feature_flags.enable_param_enum.then(|| spec.clone());
+    if let Err(error) = scope::apply_parameters(spec, run) {
         let message = format!("{USER_ERROR}Failed to apply parameters to Pipeline {}: {error}", names.pipeline);
         return Err(failed(run, reasons::FAILED_VALIDATION, message, error));
     }
-    scope::apply_contexts(&mut spec, meta.name.as_deref().unwrap_or_default(), run);
-    scope::apply_workspaces(&mut spec, run);
-    run.status.pipeline_spec = Some(spec.clone());
-    let found: Vec<_> = all_tasks(&spec)
+    scope::apply_contexts(spec, meta.name.as_deref().unwrap_or_default(), run);
+    scope::apply_workspaces(spec, run);
+    let found: Vec<_> = all_tasks(spec)
         .flat_map(|task| validate_part(Part::PipelineTaskOnError(task), pass.env.config, Version::V1))
         .collect();
     if !found.is_empty() {
@@ -97,7 +124,7 @@ pub(super) fn bind(pass: &mut Pass<'_>, run: &mut PipelineRun) -> Result<Bound, 
         let message = format!("{USER_ERROR}Pipeline {} can't be Run; it has an invalid spec: {error}", names.stored);
         return Err(failed(run, reasons::FAILED_VALIDATION, message, error));
     }
-    Ok(Bound { meta, written, spec, graph, finally })
+    Ok(Checked { graph, finally, written })
 }
 
 /// Tells what the signature of a definition is worth; the run ends when it has to be another.
@@ -201,25 +228,35 @@ fn check(
 }
 
 /// The pipeline that the run names or holds.
-fn find(pass: &mut Pass<'_>, run: &PipelineRun) -> Result<Result<Found, RefFault>, Stop> {
+fn find(
+    pass: &mut Pass<'_>,
+    run: &mut PipelineRun,
+    frozen: Option<&PipelineSpec>,
+) -> Result<Result<Found, RefFault>, Stop> {
     let name = run.metadata.name.clone().unwrap_or_default();
     if let Some(reference) = run.spec.pipeline_ref.as_ref().filter(|reference| !reference.name.is_empty()) {
         let words = format!("error when getting Pipeline for PipelineRun {name}: ");
-        return Ok(fetch(pass, run, reference)?.map_err(|fault| fault.context(&words)));
+        return Ok(fetch(pass, run, reference, frozen)?.map_err(|fault| fault.context(&words)));
     }
-    if let Some(spec) = &run.spec.pipeline_spec {
-        let (meta, spec) = (run.metadata.clone(), spec.clone());
+    // Nobody asks the copy of the run for it afterwards.
+    if let Some(spec) = run.spec.pipeline_spec.take() {
+        let meta = run.metadata.clone();
         return Ok(Ok(Found { meta, spec, source: None, verification: Verification::Skipped }));
     }
     match &run.spec.pipeline_ref {
-        Some(reference) if !reference.resolver.is_empty() => fetch(pass, run, reference),
+        Some(reference) if !reference.resolver.is_empty() => fetch(pass, run, reference, frozen),
         _ => Ok(Err(RefFault::Failed(format!("pipelineRun {name} not providing PipelineRef or PipelineSpec")))),
     }
 }
 
 /// The referenced pipeline: as the status froze it, else from the cluster or a resolver.
-fn fetch(pass: &mut Pass<'_>, run: &PipelineRun, reference: &PipelineRef) -> Result<Result<Found, RefFault>, Stop> {
-    if let Some(spec) = &run.status.pipeline_spec {
+fn fetch(
+    pass: &mut Pass<'_>,
+    run: &PipelineRun,
+    reference: &PipelineRef,
+    frozen: Option<&PipelineSpec>,
+) -> Result<Result<Found, RefFault>, Stop> {
+    if let Some(spec) = frozen {
         let meta = ObjectMeta {
             name: Some(reference.name.clone()),
             namespace: run.metadata.namespace.clone(),
@@ -305,10 +342,10 @@ fn reference_failed(pass: &Pass<'_>, run: &mut PipelineRun, fault: &RefFault) ->
     }
 }
 
-/// Freezes the definition in the status; labels and annotations of the Pipeline go to the run, whose own win.
-pub(super) fn store(run: &mut PipelineRun, found: &Found, config: &Config) {
-    if run.status.pipeline_spec.is_none() {
-        run.status.pipeline_spec = Some(found.spec.clone());
+/// Notes where the definition came from. When it `is_first` seen, labels and annotations of the Pipeline go to the run,
+/// whose own win.
+pub(super) fn store(run: &mut PipelineRun, found: &Found, config: &Config, is_first: bool) {
+    if is_first {
         merge_metadata(&mut run.metadata, &found.meta);
         if let Some(name) = found.meta.name.as_deref().filter(|name| !name.is_empty()) {
             let generated = found.meta.generate_name.as_deref().is_some_and(|name| !name.is_empty());

@@ -35,26 +35,29 @@ pub(super) fn name_pipeline(run: &mut PipelineRun) -> Result<(), Stop> {
     Ok(())
 }
 
+/// The value of the label that says whether a task stands under `tasks` or under `finally`.
+pub(super) fn member_of(run: &PipelineRun, task: &str) -> Option<&'static str> {
+    let spec = run.status.pipeline_spec.as_ref()?;
+    let named = |tasks: &[PipelineTask]| tasks.iter().any(|candidate| candidate.name == task);
+    if named(&spec.tasks) {
+        Some(labels::MEMBER_OF_TASKS)
+    } else if named(&spec.r#finally) {
+        Some(labels::MEMBER_OF_FINALLY)
+    } else {
+        None
+    }
+}
+
 /// Labels of what the run creates for a task.
-pub(super) fn of_child(run: &PipelineRun, task: &str) -> BTreeMap<String, String> {
+pub(super) fn of_child(run: &PipelineRun, task: &str, member: Option<&str>) -> BTreeMap<String, String> {
     let mut all = run.metadata.labels.clone().unwrap_or_default();
     all.insert(labels::PIPELINE_RUN.to_owned(), run.metadata.name.clone().unwrap_or_default());
     all.insert(labels::PIPELINE_RUN_UID.to_owned(), run.metadata.uid.clone().unwrap_or_default());
     if !task.is_empty() {
         all.insert(labels::PIPELINE_TASK.to_owned(), task.to_owned());
     }
-    if let Some(spec) = &run.status.pipeline_spec {
-        let named = |tasks: &[PipelineTask]| tasks.iter().any(|candidate| candidate.name == task);
-        let member = if named(&spec.tasks) {
-            Some(labels::MEMBER_OF_TASKS)
-        } else if named(&spec.r#finally) {
-            Some(labels::MEMBER_OF_FINALLY)
-        } else {
-            None
-        };
-        if let Some(member) = member {
-            all.insert(labels::MEMBER_OF.to_owned(), member.to_owned());
-        }
+    if let Some(member) = member {
+        all.insert(labels::MEMBER_OF.to_owned(), member.to_owned());
     }
     all
 }

@@ -21,7 +21,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use tekton_dag::deadline::Deadlines;
 use tekton_types::defaults::SetDefaults;
 use tekton_types::reason::pipelinerun as reasons;
-use tekton_types::v1::{PipelineRun, PipelineRunStatus, pipelinerun_spec_status};
+use tekton_types::v1::{PipelineRun, PipelineRunStatus, PipelineSpec, pipelinerun_spec_status};
 
 use crate::decision::{Class, Decision};
 use crate::explain;
@@ -55,16 +55,58 @@ impl Run for PipelineRun {
 
     fn decide(snapshot: &Snapshot<'_, Self>, env: &Env<'_>) -> Decision<PipelineRunStatus> {
         let mut pass = Pass::new(env, snapshot.facts);
-        let mut run = snapshot.run.clone();
-        let end = reconcile(&mut pass, &mut run);
+        let frozen = snapshot.run.status.pipeline_spec.as_ref();
+        let mut run = without_definition(snapshot.run);
+        let end = reconcile(&mut pass, &mut run, frozen);
+        // A pass that did not come as far as the definition leaves it as it was.
+        if run.status.pipeline_spec.is_none() {
+            run.status.pipeline_spec = frozen.cloned();
+        }
         if !matches!(end, Err(Stop::Wait)) {
             pass.notes.extend(explain::pipeline_run_note(&run, env.now));
         }
-        finish(pass, snapshot.run, &run, end)
+        finish(pass, snapshot.run, run, end)
     }
 }
 
-fn reconcile(pass: &mut Pass<'_>, run: &mut PipelineRun) -> Result<(), Stop> {
+/// A copy of the run without the definition in its status, which is by far the largest part.
+fn without_definition(run: &PipelineRun) -> PipelineRun {
+    let PipelineRunStatus {
+        observed_generation,
+        conditions,
+        annotations,
+        start_time,
+        completion_time,
+        results,
+        pipeline_spec: _,
+        skipped_tasks,
+        child_references,
+        finally_start_time,
+        provenance,
+        span_context,
+    } = &run.status;
+    PipelineRun {
+        metadata: run.metadata.clone(),
+        spec: run.spec.clone(),
+        status: PipelineRunStatus {
+            observed_generation: *observed_generation,
+            conditions: conditions.clone(),
+            annotations: annotations.clone(),
+            start_time: start_time.clone(),
+            completion_time: completion_time.clone(),
+            results: results.clone(),
+            pipeline_spec: None,
+            skipped_tasks: skipped_tasks.clone(),
+            child_references: child_references.clone(),
+            finally_start_time: finally_start_time.clone(),
+            provenance: provenance.clone(),
+            span_context: span_context.clone(),
+        },
+    }
+}
+
+/// `frozen` is the definition in the status as it is stored; that of `run` is set once it is known.
+fn reconcile(pass: &mut Pass<'_>, run: &mut PipelineRun, frozen: Option<&PipelineSpec>) -> Result<(), Stop> {
     let now = pass.now();
     let default = life::default_timeout(pass.env.config);
     let mut before = life::succeeded(run).cloned();
@@ -87,7 +129,7 @@ fn reconcile(pass: &mut Pass<'_>, run: &mut PipelineRun) -> Result<(), Stop> {
         emit(pass, None, life::succeeded(run));
         before = life::succeeded(run).cloned();
     }
-    let mut end = live(pass, run);
+    let mut end = live(pass, run, frozen);
     if matches!(end, Err(Stop::Wait)) {
         return end;
     }
@@ -126,7 +168,7 @@ fn joined(first: Result<(), Stop>, second: Result<(), Stop>) -> Result<(), Stop>
 }
 
 /// The pass over a run that is not done.
-fn live(pass: &mut Pass<'_>, run: &mut PipelineRun) -> Result<(), Stop> {
+fn live(pass: &mut Pass<'_>, run: &mut PipelineRun, frozen: Option<&PipelineSpec>) -> Result<(), Stop> {
     labels::name_pipeline(run)?;
     let children = Children::list(pass, run)?;
     let listed = run.status.child_references.clone();
@@ -148,8 +190,10 @@ fn live(pass: &mut Pass<'_>, run: &mut PipelineRun) -> Result<(), Stop> {
         life::mark_running(&mut run.status, reasons::PENDING, message, pass.now());
         return Ok(());
     }
-    let bound = bind::bind(pass, run)?;
-    schedule::schedule(pass, run, &bound, &children)
+    let bound = bind::bind(pass, run, frozen)?;
+    let end = schedule::schedule(pass, run, &bound, &children);
+    run.status.pipeline_spec = Some(bound.spec);
+    end
 }
 
 /// When the next deadline of the run is, as upstream waits for it.

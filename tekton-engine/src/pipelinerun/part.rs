@@ -52,7 +52,7 @@ pub fn decide(step: Step, snapshot: &Snapshot<'_, PipelineRun>, env: &Env<'_>) -
         Step::SetUpWorkspaces => assistant::set_up(&mut pass, &mut run),
         Step::CleanUpWorkspaces => assistant::clean_up(&mut pass, &run),
     };
-    finish(pass, snapshot.run, &run, end)
+    finish(pass, snapshot.run, run, end)
 }
 
 /// Decides how a claim of the run goes away, although Pods may still name it.
@@ -64,7 +64,7 @@ pub fn delete_claim(name: &str, snapshot: &Snapshot<'_, PipelineRun>, env: &Env<
         Ok(Some(error)) => Err(Stop::transient(error)),
         Err(stop) => Err(stop),
     };
-    finish(pass, snapshot.run, snapshot.run, end)
+    finish(pass, snapshot.run, snapshot.run.clone(), end)
 }
 
 /// Gives the run the label that names its pipeline.
@@ -82,12 +82,19 @@ pub fn store_definition(
     source: Option<RefSource>,
     config: &Config,
 ) {
-    bind::store(run, &Found { meta: pipeline, spec, source, verification: Verification::Skipped }, config);
+    let is_first = run.status.pipeline_spec.is_none();
+    bind::store(
+        run,
+        &Found { meta: pipeline, spec: spec.clone(), source, verification: Verification::Skipped },
+        config,
+        is_first,
+    );
+    run.status.pipeline_spec.get_or_insert(spec);
 }
 
 /// Labels of what the run creates for a task: its own, and those that tell whose it is.
 pub fn labels_of_child(run: &PipelineRun, task: &str) -> BTreeMap<String, String> {
-    labels::of_child(run, task)
+    labels::of_child(run, task, labels::member_of(run, task))
 }
 
 /// Annotations of what the run creates: its own, but for those that are reserved.
@@ -99,7 +106,7 @@ pub fn annotations_of_child(run: &PipelineRun) -> BTreeMap<String, String> {
 pub fn metadata_of_task_run(run: &PipelineRun, task: &PipelineTask) -> Metadata {
     labels::layered(
         start::settings_of(run, &task.name).metadata.as_ref(),
-        (labels::of_child(run, &task.name), labels::annotations_of_child(run)),
+        (labels_of_child(run, &task.name), labels::annotations_of_child(run)),
         task.task_spec.as_ref().map(|embedded| &embedded.metadata),
     )
 }

@@ -10,9 +10,10 @@ use tekton_dag::names::run_names;
 use tekton_dag::state::Lookup;
 use tekton_dag::{apply, matrix, results};
 use tekton_types::condition;
+use tekton_types::config::Config;
 use tekton_types::defaults::SetDefaults;
 use tekton_types::reason::{pipelinerun as reasons, taskrun as task_reasons};
-use tekton_types::v1::{Param, ParamValue, PipelineRun, PipelineTask, Task, TaskRun, TaskSpec};
+use tekton_types::v1::{ChildStatusReference, Param, ParamValue, PipelineRun, PipelineTask, Task, TaskRun, TaskSpec};
 use tekton_types::v1beta1::CustomRun;
 
 use super::bind::{self, Bound, USER_ERROR};
@@ -50,30 +51,32 @@ impl From<Stop> for Unresolved {
 }
 
 /// Resolves all tasks: those with children first, so that their results are there for the others.
-pub(super) fn resolve<'a>(
+pub(super) fn resolve<'t, 'a: 't>(
     pass: &mut Pass<'a>,
     run: &mut PipelineRun,
-    bound: &Bound,
+    bound: &'t Bound,
     children: &Children<'a>,
-) -> Result<Resolution<'a>, Stop> {
+) -> Result<Resolution<'t>, Stop> {
     let started: BTreeSet<&str> =
         run.status.child_references.iter().map(|child| child.pipeline_task_name.as_str()).collect();
-    let (first, second): (Vec<_>, Vec<_>) =
+    let (first, second): (Vec<&PipelineTask>, Vec<_>) =
         bind::all_tasks(&bound.spec).partition(|task| started.contains(task.name.as_str()));
-    let mut resolution =
-        Resolution { tasks: Vec::with_capacity(first.len() + second.len()), pipelines: BTreeMap::new() };
+    let order: Vec<&PipelineTask> = first.into_iter().chain(second).collect();
+    let mut resolution = Resolution {
+        tasks: order.iter().map(|task| ResolvedTask::new(Cow::Borrowed(*task))).collect(),
+        pipelines: BTreeMap::new(),
+    };
+    let lookup = Lookup::new(&resolution.tasks);
     let mut waiting = false;
-    for task in first.into_iter().chain(second) {
-        match resolve_task(pass, run, task, children, &mut resolution) {
+    for (index, task) in order.into_iter().enumerate() {
+        let place = Place { index, task, lookup: &lookup };
+        match resolve_task(pass, run, &place, children, &mut resolution) {
             Ok(_) if waiting => {}
             Ok(verification) => bind::verified(pass, run, &verification, &task.name)?,
             // One resolver is asked at a time.
             Err(Unresolved::Stop(Stop::Wait)) if !pass.effects.is_empty() => return Err(Stop::Wait),
             // The other definitions are asked for in the same round.
-            Err(Unresolved::Stop(Stop::Wait)) => {
-                waiting = true;
-                resolution.tasks.push(ResolvedTask::new(Cow::Owned(task.clone())));
-            }
+            Err(Unresolved::Stop(Stop::Wait)) => waiting = true,
             Err(_) if waiting => break,
             Err(unresolved) => return Err(failed(pass, run, bound, unresolved)),
         }
@@ -81,18 +84,26 @@ pub(super) fn resolve<'a>(
     if waiting { Err(Stop::Wait) } else { Ok(resolution) }
 }
 
-fn resolve_task<'a>(
+/// A task that is resolved, and where it stands among the others.
+struct Place<'t, 'l> {
+    index: usize,
+    task: &'t PipelineTask,
+    lookup: &'l Lookup,
+}
+
+fn resolve_task<'t, 'a: 't>(
     pass: &mut Pass<'a>,
     run: &PipelineRun,
-    task: &PipelineTask,
+    place: &Place<'t, '_>,
     children: &Children<'a>,
-    resolution: &mut Resolution<'a>,
+    resolution: &mut Resolution<'t>,
 ) -> Result<Verification, Unresolved> {
+    let Place { index, task, lookup } = *place;
     let mut verification = Verification::Skipped;
-    let mut resolved = ResolvedTask::new(Cow::Owned(task.clone()));
-    let lookup = Lookup::new(&resolution.tasks);
     // References that have no value yet are judged later.
-    if let Ok(found) = results::resolve(&mut resolution.tasks, &lookup, task) {
+    let found = results::resolve(&mut resolution.tasks, lookup, task).unwrap_or_default();
+    let resolved = &mut resolution.tasks[index];
+    if !found.is_empty() {
         results::check_indexes(&found).map_err(Unresolved::Other)?;
         apply::results(resolved.pipeline_task.to_mut(), &results::table(&found));
     }
@@ -102,55 +113,79 @@ fn resolve_task<'a>(
         ChildKind::CustomTask => Kind::CustomRun,
         ChildKind::Task => Kind::TaskRun,
     };
-    resolved.names = child_names(run, kind, &task.name, count);
+    let known = references_of(run, &task.name);
+    resolved.names = child_names(run, known, kind, &task.name, count);
     for name in &resolved.names {
         match kind {
             Kind::PipelineRun => {
-                let child = child::<PipelineRun>(pass, run, name, children.pipelines.get(name.as_str()).copied())?;
-                resolved.pipeline_runs.extend(child);
+                let listed = children.pipelines.get(name.as_str()).copied();
+                resolved.pipeline_runs.extend(child::<PipelineRun>(pass, run, known, name, listed)?);
             }
             Kind::CustomRun => {
-                let child = child::<CustomRun>(pass, run, name, children.custom_tasks.get(name.as_str()).copied())?;
-                resolved.custom_runs.extend(child);
+                let listed = children.custom_tasks.get(name.as_str()).copied();
+                resolved.custom_runs.extend(child::<CustomRun>(pass, run, known, name, listed)?);
             }
             _ => {
-                let child = child::<TaskRun>(pass, run, name, children.tasks.get(name.as_str()).copied())?;
-                resolved.task_runs.extend(match child {
-                    Some(child) => Some(sure_of_eviction(pass, child)?),
-                    None => None,
-                });
+                let listed = children.tasks.get(name.as_str()).copied();
+                if let Some(child) = child::<TaskRun>(pass, run, known, name, listed)? {
+                    resolved.task_runs.push(sure_of_eviction(pass, child)?);
+                }
             }
         }
     }
     match kind {
-        Kind::PipelineRun => verification = child_pipeline(pass, run, &mut resolved, resolution)?,
+        Kind::PipelineRun => {
+            if let Some((name, of)) = child_pipeline(pass, run, &resolved.pipeline_task)? {
+                resolution.pipelines.insert(task.name.clone(), name);
+                verification = of;
+            }
+        }
         Kind::TaskRun => {
             let last = resolved.names.last().map(String::as_str).unwrap_or_default();
             let last = resolved.task_runs.iter().copied().find(|run| run.metadata.name.as_deref() == Some(last));
-            let mut defined = task_definition(pass, run, &resolved.pipeline_task, last)?;
-            defined.spec.set_defaults(pass.env.config);
+            let defined = task_definition(pass, run, &resolved.pipeline_task, task, last)?;
             resolved.task_name = defined.name;
-            resolved.task_spec = Some(Cow::Owned(defined.spec));
+            resolved.task_spec = Some(with_defaults(defined.spec, pass.env.config));
             verification = defined.verification;
         }
         _ => {}
     }
-    resolution.tasks.push(resolved);
     Ok(verification)
+}
+
+/// The spec with its defaults; what has been through admission, or through this, has them.
+fn with_defaults<'t>(spec: Cow<'t, TaskSpec>, config: &Config) -> Cow<'t, TaskSpec> {
+    let has_all = spec.params.iter().all(|param| !param.type_.is_empty())
+        && spec.results.iter().all(|result| !result.type_.is_empty())
+        && spec.steps.iter().all(|step| step.r#ref.as_ref().is_none_or(|reference| !reference.resolver.is_empty()));
+    if has_all {
+        return spec;
+    }
+    let mut spec = spec.into_owned();
+    spec.set_defaults(config);
+    Cow::Owned(spec)
+}
+
+/// The children of a task that the status lists. The status is in order of the tasks' names, see `Children::recover`.
+fn references_of<'r>(run: &'r PipelineRun, task: &str) -> &'r [ChildStatusReference] {
+    let all = &run.status.child_references;
+    let from = all.partition_point(|child| child.pipeline_task_name.as_str() < task);
+    let length = all[from..].partition_point(|child| child.pipeline_task_name == task);
+    &all[from..from + length]
 }
 
 /// The child of this name: among those that carry the labels, else by its name when the status lists it.
 fn child<'a, T: Stored + 'a>(
     pass: &mut Pass<'a>,
     run: &PipelineRun,
+    references: &[ChildStatusReference],
     name: &str,
     listed: Option<&'a T>,
 ) -> Result<Option<&'a T>, Unresolved> {
     if listed.is_some() {
         return Ok(listed);
     }
-    let known = |child: &tekton_types::v1::ChildStatusReference| child.name == name && child.kind == T::KIND.as_str();
-    if !run.status.child_references.iter().any(known) {
+    if !references.iter().any(|child| child.name == name && child.kind == T::KIND.as_str()) {
         return Ok(None);
     }
     let namespace = run.metadata.namespace.as_deref().unwrap_or_default();
@@ -182,23 +217,15 @@ fn sure_of_eviction<'a>(pass: &mut Pass<'a>, child: &'a TaskRun) -> Result<&'a T
     }
 }
 
-fn child_pipeline<'a>(
-    pass: &mut Pass<'a>,
+/// The name of the pipeline that a task refers to, and what its signature is worth; `None` when it is written in the task.
+fn child_pipeline(
+    pass: &mut Pass<'_>,
     run: &PipelineRun,
-    resolved: &mut ResolvedTask<'a>,
-    resolution: &mut Resolution<'a>,
-) -> Result<Verification, Unresolved> {
-    let task = &resolved.pipeline_task;
-    if task.pipeline_spec.is_some() {
-        return Ok(Verification::Skipped);
-    }
-    let Some(reference) = &task.pipeline_ref else { return Ok(Verification::Skipped) };
+    task: &PipelineTask,
+) -> Result<Option<(String, Verification)>, Unresolved> {
+    let Some(reference) = task.pipeline_ref.as_ref().filter(|_| task.pipeline_spec.is_none()) else { return Ok(None) };
     match bind::pipeline(pass, run, reference)? {
-        Ok(found) => {
-            let name = found.object.metadata.name.unwrap_or_default();
-            resolution.pipelines.insert(task.name.clone(), name);
-            Ok(found.verification)
-        }
+        Ok(found) => Ok(Some((found.object.metadata.name.unwrap_or_default(), found.verification))),
         Err(fault) => Err(Unresolved::Reference {
             pipeline: true,
             name: shown_name(&reference.name, &reference.resolver, &reference.params),
@@ -208,29 +235,32 @@ fn child_pipeline<'a>(
 }
 
 /// What a task does.
-struct Defined {
+struct Defined<'t> {
     /// The name of the Task; empty when it is written in the pipeline.
     name: String,
-    spec: TaskSpec,
+    spec: Cow<'t, TaskSpec>,
     verification: Verification,
 }
 
-impl Defined {
-    fn unsigned(name: String, spec: TaskSpec) -> Self {
-        Self { name, spec, verification: Verification::Skipped }
+impl<'t> Defined<'t> {
+    fn unsigned(name: &str, spec: &'t TaskSpec) -> Self {
+        Self { name: name.to_owned(), spec: Cow::Borrowed(spec), verification: Verification::Skipped }
     }
 }
 
 /// The definition of the task: as a child froze it, else by reference, else as it is written in the pipeline.
-fn task_definition(
-    pass: &mut Pass<'_>,
+///
+/// `task` has results put in, `written` has not; the spec inside the task is the same in both.
+fn task_definition<'t, 'a: 't>(
+    pass: &mut Pass<'a>,
     run: &PipelineRun,
     task: &PipelineTask,
-    child: Option<&TaskRun>,
-) -> Result<Defined, Unresolved> {
+    written: &'t PipelineTask,
+    child: Option<&'t TaskRun>,
+) -> Result<Defined<'t>, Unresolved> {
     let Some(reference) = &task.task_ref else {
-        return match &task.task_spec {
-            Some(embedded) => Ok(Defined::unsigned(String::new(), embedded.task_spec.clone())),
+        return match &written.task_spec {
+            Some(embedded) => Ok(Defined::unsigned("", &embedded.task_spec)),
             None => Err(Unresolved::Other(format!(
                 "PipelineTask {} must specify one of TaskRef, TaskSpec, PipelineRef, or PipelineSpec",
                 quote(&task.name)
@@ -238,13 +268,14 @@ fn task_definition(
         };
     };
     if let Some(spec) = child.and_then(|child| child.status.task_spec.as_ref()) {
-        return Ok(Defined::unsigned(reference.name.clone(), spec.clone()));
+        return Ok(Defined::unsigned(&reference.name, spec));
     }
     let namespace = run.metadata.namespace.clone().unwrap_or_default();
     let found = if reference.resolver.is_empty() {
-        definition::local::<Task>(pass, &namespace, &reference.name)?
+        definition::stored::<Task>(pass, &namespace, &reference.name)?
+            .map(|task| Defined::unsigned(task.metadata.name.as_deref().unwrap_or_default(), &task.spec))
     } else {
-        let name = child_names(run, Kind::TaskRun, &task.name, 1);
+        let name = child_names(run, references_of(run, &task.name), Kind::TaskRun, &task.name, 1);
         let request = Request {
             resolver: &reference.resolver,
             owner: owner::controller_of(run),
@@ -253,18 +284,17 @@ fn task_definition(
             params: reference.params.clone(),
             url: String::new(),
         };
-        definition::remote::<Task>(pass, request, "")?
+        definition::remote::<Task>(pass, request, "")?.map(|Definition { object, verification, .. }| Defined {
+            name: object.metadata.name.unwrap_or_default(),
+            spec: Cow::Owned(object.spec),
+            verification,
+        })
     };
-    match found {
-        Ok(Definition { object, verification, .. }) => {
-            Ok(Defined { name: object.metadata.name.unwrap_or_default(), spec: object.spec, verification })
-        }
-        Err(fault) => Err(Unresolved::Reference {
-            pipeline: false,
-            name: shown_name(&reference.name, &reference.resolver, &reference.params),
-            fault,
-        }),
-    }
+    found.map_err(|fault| Unresolved::Reference {
+        pipeline: false,
+        name: shown_name(&reference.name, &reference.resolver, &reference.params),
+        fault,
+    })
 }
 
 /// The name of a definition, or what its resolver was asked for.
@@ -290,9 +320,15 @@ fn shown_name(name: &str, resolver: &str, params: &[Param]) -> String {
 }
 
 /// The names that the children of a task have, or will have.
-fn child_names(run: &PipelineRun, kind: Kind, task: &str, count: usize) -> Vec<String> {
+fn child_names(
+    run: &PipelineRun,
+    references: &[ChildStatusReference],
+    kind: Kind,
+    task: &str,
+    count: usize,
+) -> Vec<String> {
     let parent = run.metadata.name.as_deref().unwrap_or_default();
-    run_names(&run.status.child_references, kind.as_str(), task, parent, count)
+    run_names(references, kind.as_str(), task, parent, count)
 }
 
 fn failed(pass: &Pass<'_>, run: &mut PipelineRun, bound: &Bound, unresolved: Unresolved) -> Stop {

@@ -53,7 +53,7 @@ pub(super) fn schedule<'a>(
         assistant::set_up(pass, run)?;
     }
     time_out_tasks(pass, run, &state, &states)?;
-    start_next(pass, run, &mut state, states, &pipelines)?;
+    start_next(pass, run, bound, &mut state, states, &pipelines)?;
 
     let states = state.classify();
     if state.deadlines.pipeline_passed() {
@@ -130,7 +130,7 @@ fn conclude(
 fn check_tasks(pass: &Pass<'_>, run: &mut PipelineRun, bound: &Bound, tasks: &[ResolvedTask<'_>]) -> Result<(), Stop> {
     let own = run.metadata.name.clone().unwrap_or_default();
     // The tasks as written, by their position among all tasks, as upstream pairs them.
-    let written: Vec<&PipelineTask> = bind::all_tasks(&bound.written).collect();
+    let written: Vec<&PipelineTask> = bound.written.iter().flat_map(bind::all_tasks).collect();
     for (index, resolved) in tasks.iter().enumerate().filter(|(_, task)| task.kind() == ChildKind::Task) {
         let task = &resolved.pipeline_task;
         let Some(spec) = &resolved.task_spec else { continue };
@@ -141,10 +141,8 @@ fn check_tasks(pass: &Pass<'_>, run: &mut PipelineRun, bound: &Bound, tasks: &[R
             life::mark_failed(&mut run.status, reasons::FAILED_VALIDATION, message, pass.now());
             return Err(Stop::permanent(error));
         }
-        if pass.env.config.feature_flags.enable_param_enum
-            && let Some(written) = written.get(index)
-            && let Err(error) =
-                check::enum_subset(&written.params, &bound.written.params, &resolved.task_name, Some(spec))
+        if let (Some(pipeline), Some(written)) = (&bound.written, written.get(index))
+            && let Err(error) = check::enum_subset(&written.params, &pipeline.params, &resolved.task_name, Some(spec))
         {
             let message = format!("{USER_ERROR}Validation failed for pipelinerun with error {error}");
             life::mark_failed(&mut run.status, reasons::FAILED_VALIDATION, message, pass.now());
@@ -221,6 +219,7 @@ fn time_out_tasks(
 fn start_next<'s, 'a: 's>(
     pass: &mut Pass<'a>,
     run: &mut PipelineRun,
+    bound: &Bound,
     state: &mut PipelineState<'s>,
     mut states: States,
     pipelines: &BTreeMap<String, String>,
@@ -276,7 +275,9 @@ fn start_next<'s, 'a: 's>(
         if states.tasks[index].skip.is_some() || states.tasks[index].finally_skip.is_some() {
             continue;
         }
-        if let Some(spec) = &mut state.tasks[index].task_spec {
+        // A TaskRun of a task by reference holds no spec that anything could be put into.
+        let starting = &mut state.tasks[index];
+        if let Some(spec) = starting.task_spec.as_mut().filter(|_| starting.task_name.is_empty()) {
             scope::propagate(spec.to_mut(), &results, &artifacts);
         }
         if matrix::is_matrixed(&state.tasks[index].pipeline_task)
@@ -291,7 +292,7 @@ fn start_next<'s, 'a: 's>(
             return Err(Stop::permanent(error));
         }
         let mut task = state.tasks[index].pipeline_task.clone().into_owned();
-        scope::apply_task_contexts(&mut task, run.status.pipeline_spec.as_ref(), &mut state.tasks);
+        scope::apply_task_contexts(&mut task, Some(&bound.spec), &mut state.tasks);
         *state.tasks[index].pipeline_task.to_mut() = task;
         let pipeline = pipelines.get(state.tasks[index].name()).map(String::as_str).unwrap_or_default();
         let mut starting =

@@ -38,6 +38,13 @@ pub(super) struct Starting<'s, 'a> {
     pub(super) pipeline: &'s str,
 }
 
+impl Starting<'_, '_> {
+    /// The value of the label that says whether the task stands under `tasks` or under `finally`.
+    fn member(&self) -> Option<&'static str> {
+        Some(if self.is_finally { keys::MEMBER_OF_FINALLY } else { keys::MEMBER_OF_TASKS })
+    }
+}
+
 /// Has the children of the task created, and adds them to it.
 pub(super) fn start<'s, 'a: 's>(
     pass: &mut Pass<'a>,
@@ -166,7 +173,7 @@ fn task_run(
     let embedded = task.task_spec.as_ref();
     let (labels, mut annotations) = labels::layered(
         settings.metadata.as_ref(),
-        (labels::of_child(run, &task.name), labels::annotations_of_child(run)),
+        (labels::of_child(run, &task.name, starting.member()), labels::annotations_of_child(run)),
         embedded.map(|embedded| &embedded.metadata),
     );
     if task.on_error == tekton_dag::state::ON_ERROR_CONTINUE {
@@ -250,7 +257,12 @@ fn custom_run(
     let mut annotations = labels::annotations_of_child(run);
     let Handed { bindings, .. } = handed(pass, run, resolved, &mut annotations)?;
     Ok(CustomRun {
-        metadata: child_metadata(run, &resolved.names[index], labels::of_child(run, &task.name), annotations),
+        metadata: child_metadata(
+            run,
+            &resolved.names[index],
+            labels::of_child(run, &task.name, starting.member()),
+            annotations,
+        ),
         spec: CustomRunSpec {
             custom_ref: task.task_ref.clone(),
             custom_spec: task.task_spec.as_ref().map(|embedded| EmbeddedCustomRunSpec {
@@ -285,7 +297,7 @@ fn pipeline_runs<'s, 'a: 's>(
     let mut created = Vec::with_capacity(starting.task.names.len());
     let mut waiting = false;
     for name in &starting.task.names {
-        let mut labels = labels::of_child(run, &task.name);
+        let mut labels = labels::of_child(run, &task.name, starting.member());
         if !starting.pipeline.is_empty() {
             labels.insert(keys::PIPELINE.to_owned(), starting.pipeline.to_owned());
         }

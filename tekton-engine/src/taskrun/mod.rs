@@ -56,7 +56,7 @@ impl Run for TaskRun {
         if !matches!(end, Err(Stop::Wait)) {
             pass.notes.extend(explain::task_run_notes(&run, env.now));
         }
-        finish(pass, snapshot.run, &run, end)
+        finish(pass, snapshot.run, run, end)
     }
 }
 
