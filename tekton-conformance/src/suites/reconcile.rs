@@ -313,3 +313,41 @@ pub(super) fn sorted(mut calls: Vec<Json>) -> Json {
     calls.sort_by_cached_key(|call| (call["resource"].to_string(), call["name"].to_string()));
     Json::Array(calls)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// More passes than any recorded world needs to come to rest while its clock stands still.
+    const PASSES: usize = 8;
+
+    /// Whether a pass over what the passes before it have left writes nothing to the run and creates nothing.
+    fn comes_to_rest<R: Run>(case: &Case) -> bool {
+        let mut world = world(&case.input).expect("the recorded world can be read");
+        world.fills_in = true;
+        let target = case.input["target"].as_str().unwrap_or_default();
+        let (namespace, name) = target.split_once('/').unwrap_or(("", target));
+        (0..PASSES).any(|_| {
+            let done = world.pass::<R>(namespace, name).unwrap_or_default();
+            !done.wrote_status && !done.wrote_metadata && done.created.is_empty()
+        })
+    }
+
+    #[test]
+    fn passes_over_a_recorded_world_come_to_rest() {
+        for (suite, rests) in [
+            ("reconcile-taskrun", comes_to_rest::<TaskRun> as fn(&Case) -> bool),
+            ("reconcile-pipelinerun", comes_to_rest::<PipelineRun>),
+        ] {
+            let Some(dir) = crate::cases_dir() else {
+                eprintln!("skipped: there is no folder of recorded cases");
+                return;
+            };
+            let cases = crate::read_suite(&dir, suite).expect("the suite can be read");
+            // Each case is one pass of a longer story, so a part of them tells all stories.
+            let some = cases.iter().step_by(3);
+            let restless: Vec<&str> = some.filter(|case| !rests(case)).map(|case| case.id.as_str()).collect();
+            assert!(restless.is_empty(), "{suite}: {restless:?}");
+        }
+    }
+}

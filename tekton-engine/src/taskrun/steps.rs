@@ -49,6 +49,12 @@ pub(super) fn resolve(
             run.status.steps[*state].provenance.get_or_insert_with(Provenance::default).ref_source = source;
         } else {
             let name = if step.name.is_empty() { format!("unnamed-{index}") } else { step.name.clone() };
+            // Upstream does not find the state of a step without a name, and adds another in each pass until the Pod has
+            // containers. One more is what a reader of the status may see; a run has to come to rest.
+            if run.status.steps.iter().filter(|state| state.name == name).nth(1).is_some() {
+                steps.push(step);
+                continue;
+            }
             states.entry(name.clone()).or_insert(run.status.steps.len());
             let provenance = Some(Provenance { ref_source: source, ..Provenance::default() });
             run.status.steps.push(StepState { name, provenance, ..StepState::default() });
