@@ -1,63 +1,86 @@
 //! Pods built and read: 1, 5 and 20 steps.
 //!
-//! `cargo bench -p tekton-benches --bench podgen` prints microseconds for one Pod. The last column is what only
-//! copying the task takes, which is the floor for a builder that leaves its input alone.
+//! `cargo bench -p tekton-benches --bench podgen` prints time and items a second of one Pod, and what was allocated for
+//! it. `copy` is what only copying the task takes, which is the floor for a builder that leaves its input alone.
 
-#![expect(clippy::print_stdout, reason = "the figures are what this program is for")]
-
-use std::hint::black_box;
-use std::time::{Duration, Instant};
-
+use divan::counter::ItemsCount;
+use divan::{AllocProfiler, Bencher};
 use k8s_openapi::api::core::v1::{
     ContainerState, ContainerStateTerminated, ContainerStatus, EnvVar, Pod, PodStatus, ServiceAccount,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use tekton_podgen::{Fact, Facts, Images, Input, Observation, Options, build, observe};
+use tekton_podgen::{Fact, Facts, Images, Input, Observation, Options};
 use tekton_types::config::Config;
 use tekton_types::v1::{Step, StepTemplate, TaskRun, TaskSpec};
 
-/// How long each figure is measured.
-const BUDGET: Duration = Duration::from_millis(300);
+#[global_allocator]
+static ALLOCATOR: AllocProfiler = AllocProfiler::system();
+
+const STEPS: [usize; 3] = [1, 5, 20];
 const MESSAGE: &str = r#"[{"key":"digest","value":"sha256:abc","type":1},{"key":"StartedAt","value":"2026-01-02T03:04:05.000Z","type":3}]"#;
 
 fn main() {
-    println!("{:>6} {:>10} {:>10} {:>10} | microseconds a Pod", "steps", "build", "observe", "copy");
-    for steps in [1, 5, 20] {
-        let (run, task, config, images) = (run(), task(steps), Config::default(), Images::default());
-        let mut facts = Facts::default();
-        facts.service_accounts.insert("default".to_owned(), Fact::Known(ServiceAccount::default()));
-        let options = Options { config: &config, images: &images, release: "bench", suffixes: None, transform: false };
-        let input = Input { task_run: &run, task_spec: &task, facts: &facts };
-        let pod = finished(build(&input, &options).expect("the account is known"));
-        let now = Time(jiff::Timestamp::UNIX_EPOCH);
-        let observation = Observation {
-            task_run: &run,
-            pod: &pod,
-            task_spec: Some(&task),
-            config: &config,
-            now: &now,
-            sidecar_log: None,
-        };
-        println!(
-            "{steps:>6} {:>10.1} {:>10.1} {:>10.1} |",
-            measure(|| build(black_box(&input), black_box(&options))),
-            measure(|| observe(black_box(&observation))),
-            measure(|| black_box(&task).clone()),
-        );
-    }
+    divan::main();
 }
 
-/// Microseconds for one call.
-fn measure<T>(mut call: impl FnMut() -> T) -> f64 {
-    let start = Instant::now();
-    let mut calls = 0_u32;
-    while start.elapsed() < BUDGET {
-        for _ in 0..16 {
-            black_box(call());
-        }
-        calls += 16;
+/// From TaskRun, task and facts to the Pod.
+#[divan::bench(args = STEPS)]
+fn build(bencher: Bencher<'_, '_>, steps: usize) {
+    let world = World::new(steps);
+    bencher.counter(ItemsCount::new(1_u32)).bench_local(|| world.build());
+}
+
+/// From the Pod, all steps ended, to the status.
+#[divan::bench(args = STEPS)]
+fn observe(bencher: Bencher<'_, '_>, steps: usize) {
+    let world = World::new(steps);
+    let pod = finished(world.build());
+    let now = Time(jiff::Timestamp::UNIX_EPOCH);
+    let observation = Observation {
+        task_run: &world.run,
+        pod: &pod,
+        task_spec: Some(&world.task),
+        config: &world.config,
+        now: &now,
+        sidecar_log: None,
+    };
+    bencher.counter(ItemsCount::new(1_u32)).bench_local(|| tekton_podgen::observe(divan::black_box(&observation)));
+}
+
+/// Copying the task.
+#[divan::bench(args = STEPS)]
+fn copy(bencher: Bencher<'_, '_>, steps: usize) {
+    let task = task(steps);
+    bencher.counter(ItemsCount::new(1_u32)).bench_local(|| divan::black_box(&task).clone());
+}
+
+/// Everything that a Pod is built from.
+struct World {
+    run: TaskRun,
+    task: TaskSpec,
+    config: Config,
+    images: Images,
+    facts: Facts,
+}
+
+impl World {
+    fn new(steps: usize) -> Self {
+        let mut facts = Facts::default();
+        facts.service_accounts.insert("default".to_owned(), Fact::Known(ServiceAccount::default()));
+        Self { run: run(), task: task(steps), config: Config::default(), images: Images::default(), facts }
     }
-    start.elapsed().as_secs_f64() * 1e6 / f64::from(calls)
+
+    fn build(&self) -> Pod {
+        let options = Options {
+            config: &self.config,
+            images: &self.images,
+            release: "bench",
+            suffixes: None,
+            transform: false,
+        };
+        let input = Input { task_run: &self.run, task_spec: &self.task, facts: &self.facts };
+        tekton_podgen::build(divan::black_box(&input), &options).expect("the account is known")
+    }
 }
 
 fn run() -> TaskRun {

@@ -2,6 +2,18 @@
 //! refused. Whatever happens, every run comes to an end, and what has ended stays as it is.
 #![cfg(feature = "engine")]
 
+#[cfg(feature = "local")]
+#[path = "simulation/accepted.rs"]
+mod accepted;
+#[path = "simulation/consistent.rs"]
+mod consistent;
+#[path = "simulation/generate.rs"]
+mod generate;
+#[path = "simulation/restricted.rs"]
+mod restricted;
+#[path = "simulation/taskruns.rs"]
+mod taskruns;
+
 use std::sync::Arc;
 
 use jiff::SignedDuration;
