@@ -71,13 +71,8 @@ impl World {
     }
 
     fn build(&self) -> Pod {
-        let options = Options {
-            config: &self.config,
-            images: &self.images,
-            release: "bench",
-            suffixes: None,
-            transform: false,
-        };
+        let options =
+            Options { config: &self.config, images: &self.images, release: "bench", suffixes: None, transform: false };
         let input = Input { task_run: &self.run, task_spec: &self.task, facts: &self.facts };
         tekton_podgen::build(divan::black_box(&input), &options).expect("the account is known")
     }

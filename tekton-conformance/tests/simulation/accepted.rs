@@ -67,7 +67,10 @@ fn world(file: &Path, flags: &[(&str, &str)]) -> Option<World> {
     documents.retain(|document| kind_called(document["kind"].as_str().unwrap_or_default()).is_some());
     let first = documents.iter().position(is_run)?;
     let run = documents.remove(first);
-    if !documents.iter().any(|document| document["kind"] == "ServiceAccount" && document["metadata"]["name"] == "default") {
+    if !documents
+        .iter()
+        .any(|document| document["kind"] == "ServiceAccount" && document["metadata"]["name"] == "default")
+    {
         documents.push(json!({"apiVersion": "v1", "kind": "ServiceAccount",
             "metadata": {"name": "default", "namespace": NAMESPACE, "uid": "account"}}));
     }
@@ -90,8 +93,10 @@ fn succeed(world: &mut World, pod: &Pod) {
         .map(|result| {
             let value = match result.type_.as_str() {
                 "array" => json!(["x", "y"]).to_string(),
-                "object" => json!(result.properties.keys().map(|key| (key, "x")).collect::<std::collections::BTreeMap<_, _>>())
-                    .to_string(),
+                "object" => {
+                    json!(result.properties.keys().map(|key| (key, "x")).collect::<std::collections::BTreeMap<_, _>>())
+                        .to_string()
+                }
                 _ => "x".to_owned(),
             };
             json!({"key": result.name, "value": value, "type": 1})
@@ -144,6 +149,9 @@ async fn play(world: &mut World, client: &Client) -> (usize, Vec<String>) {
             // Names are unique within a file only.
             new.metadata.name = None;
             new.metadata.generate_name = Some("example-".to_owned());
+            // The identities that the world gives are longer than those of a cluster.
+            let labels = new.metadata.labels.get_or_insert_default();
+            labels.insert("tekton.dev/taskRunUID".to_owned(), "00000000-0000-4000-8000-000000000000".to_owned());
             if let Err(error) = pods.create(&PostParams::default(), &new).await {
                 refused.push(format!("{name}: {error}"));
             }
@@ -164,14 +172,16 @@ async fn the_pods_of_all_examples_are_accepted_by_the_api_server() {
     let cluster = LocalCluster::start(Options::default());
     let client = cluster.client();
     let alpha = ("enable-api-fields", "alpha");
-    let common = [alpha, ("enable-artifacts", "true"), ("enable-param-enum", "true"), ("enable-cel-in-whenexpression", "true")];
+    let common =
+        [alpha, ("enable-artifacts", "true"), ("enable-param-enum", "true"), ("enable-cel-in-whenexpression", "true")];
     let strict = [
         ("results-from", "sidecar-logs"),
         ("set-security-context", "true"),
         ("enable-kubernetes-sidecar", "true"),
         ("keep-pod-on-cancel", "true"),
     ];
-    for flags in [common.to_vec(), [&common[..], &strict].concat()] {
+    // With results in logs, which nobody prints here, the tasks that wait for results have no Pods.
+    for (flags, least) in [(common.to_vec(), 200), ([&common[..], &strict].concat(), 150)] {
         let (mut accepted, mut files_with_pods, mut refused) = (0, 0, Vec::new());
         for file in &all {
             let Some(mut world) = world(file, &flags) else { continue };
@@ -181,7 +191,7 @@ async fn the_pods_of_all_examples_are_accepted_by_the_api_server() {
             refused.extend(faults.into_iter().map(|fault| format!("{}: {fault}", file.display())));
         }
         assert!(refused.is_empty(), "{} Pods are refused:\n{}", refused.len(), refused.join("\n"));
-        assert!(files_with_pods >= 120 && accepted >= 200, "only {files_with_pods} files came to {accepted} Pods");
+        assert!(files_with_pods >= 120 && accepted >= least, "only {files_with_pods} files came to {accepted} Pods");
         println!("{accepted} Pods of {files_with_pods} files were accepted");
     }
     cluster.stop().await;

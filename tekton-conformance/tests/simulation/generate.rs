@@ -31,10 +31,8 @@ fn step_extras() -> impl Strategy<Value = Value> {
         json!([{"name": "own", "mountPath": "/own"}]),
         json!([{"name": "own", "mountPath": "/tekton-own", "subPath": "a", "readOnly": true}]),
     ]);
-    let resources = select(vec![
-        json!({}),
-        json!({"requests": {"cpu": "500m"}, "limits": {"cpu": "1", "memory": "1Gi"}}),
-    ]);
+    let resources =
+        select(vec![json!({}), json!({"requests": {"cpu": "500m"}, "limits": {"cpu": "1", "memory": "1Gi"}})]);
     let security = select(vec![Value::Null, json!({"runAsUser": 65532}), json!({"privileged": true})]);
     (env, working_dir, on_error, timeout, mounts, resources, security).prop_map(
         |(env, dir, on_error, timeout, mounts, resources, security)| {
@@ -268,7 +266,8 @@ pub(crate) fn scenarios() -> impl Strategy<Value = Scenario> {
             ];
             if by_reference {
                 spec["taskRef"] = json!({"name": "task"});
-                let task = json!({"apiVersion": "tekton.dev/v1", "kind": "Task", "metadata": metadata("task"), "spec": task});
+                let task =
+                    json!({"apiVersion": "tekton.dev/v1", "kind": "Task", "metadata": metadata("task"), "spec": task});
                 objects.push(task);
             } else {
                 spec["taskSpec"] = task;
