@@ -195,13 +195,19 @@ pub fn encode(entries: &[RunResult]) -> String {
 pub fn message(entries: &[RunResult], compress: bool) -> Result<String, TooLong> {
     let mut text = encode(entries);
     if compress {
-        let deflated = compress_to_vec(text.as_bytes(), 9);
-        let packed = base64::encode(&deflated, Padding::None);
+        let packed = pack(text.as_bytes());
         if COMPRESSED_PREFIX.len() + packed.len() < text.len() {
             text = format!("{COMPRESSED_PREFIX}{packed}");
         }
     }
     if text.len() > MAX_LENGTH { Err(TooLong) } else { Ok(text) }
+}
+
+/// Never inlined: its tables would be on the stack of every message, and each page of that is a page fault of every
+/// step.
+#[inline(never)]
+fn pack(text: &[u8]) -> String {
+    base64::encode(&compress_to_vec(text, 9), Padding::None)
 }
 
 /// The entries of what a file holds already; blank means none.
@@ -253,6 +259,8 @@ fn entries(text: &[u8]) -> Result<Vec<RunResult>, Error> {
 }
 
 /// Unpacks what follows the prefix of a compressed message.
+// As with `pack`.
+#[inline(never)]
 pub fn unpack(packed: &[u8]) -> Result<Vec<u8>, String> {
     let deflated = base64::decode(packed, Padding::None).map_err(|error| format!("base64 decode: {error}"))?;
     let mut state = DecompressorOxide::new();

@@ -11,15 +11,15 @@ pub(crate) use tekton_contract::paths::clean;
 /// What went wrong with which path; prints as Go's `PathError`.
 #[derive(Debug)]
 pub(crate) struct PathError {
-    text: String,
     /// What was tried, as the text says it.
     pub(crate) operation: &'static str,
+    path: String,
     pub(crate) cause: io::Error,
 }
 
 impl PathError {
     pub(crate) fn new(operation: &'static str, path: &str, cause: io::Error) -> Self {
-        Self { text: format!("{operation} {path}: {}", reason(&cause)), operation, cause }
+        Self { operation, path: path.to_owned(), cause }
     }
 
     pub(crate) fn not_found(&self) -> bool {
@@ -29,7 +29,7 @@ impl PathError {
 
 impl std::fmt::Display for PathError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.text)
+        write!(f, "{} {}: {}", self.operation, self.path, reason(&self.cause))
     }
 }
 
