@@ -62,10 +62,11 @@ impl LocalCluster {
         for crd in tekton_types::crd::crds() {
             crate::kinds::define(&api, serde_json::to_value(crd).expect("a definition is plain data"));
         }
+        crate::kinds::bootstrap(&api, !options.at_rest);
         let client = kube::Client::new(ApiService::new(Arc::clone(&api)), "default");
         let mut controllers = vec![tokio::spawn(crate::gc::run(Arc::clone(&api), api.closing()))];
         if !options.at_rest {
-            controllers.push(tokio::spawn(crate::workloads::run(client, api.closing())));
+            controllers.push(tokio::spawn(crate::workloads::run(Arc::clone(&api), client, api.closing())));
         }
         Self { api, controllers }
     }

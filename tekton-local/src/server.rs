@@ -72,17 +72,14 @@ fn identity() -> Result<Identity, Box<dyn std::error::Error + Send + Sync>> {
     Ok(Identity { authority: authority_cert.pem(), config })
 }
 
-/// A token that nobody guesses: 32 random bytes in hexadecimal, from the system's source by way of a fresh key.
-fn token() -> Result<String, rcgen::Error> {
+/// A token that nobody guesses: 32 random bytes in hexadecimal.
+fn token() -> String {
     use std::fmt::Write as _;
-    let key = rcgen::KeyPair::generate()?.serialize_der();
-    let mut token = String::new();
-    // The private scalar is the middle of the PKCS#8 encoding of a P-256 key.
-    for byte in &key[36..68] {
+    crate::api::identity::random().iter().fold(String::new(), |mut token, byte| {
         // Writing to a string cannot fail.
         let _ = write!(token, "{byte:02x}");
-    }
-    Ok(token)
+        token
+    })
 }
 
 /// Serves `api` on a loopback address.
@@ -96,7 +93,7 @@ pub(crate) async fn serve(api: Arc<Api>, address: SocketAddr) -> io::Result<Serv
         ));
     }
     let identity = identity().map_err(io::Error::other)?;
-    let token = token().map_err(io::Error::other)?;
+    let token = token();
     let listener = TcpListener::bind(address).await?;
     let url = format!("https://{}", listener.local_addr()?);
     let kubeconfig = kubeconfig(&url, &identity.authority, &token);
@@ -128,7 +125,9 @@ async fn accept(listener: TcpListener, acceptor: TlsAcceptor, service: ApiServic
             let Ok(stream) = acceptor.accept(stream).await else { return };
             let service = TowerToHyperService::new(service);
             // A connection that breaks concerns its client only.
-            let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
+            let _ = auto::Builder::new(TokioExecutor::new())
+                .serve_connection_with_upgrades(TokioIo::new(stream), service)
+                .await;
         });
     }
 }

@@ -8,7 +8,8 @@ use futures::future::BoxFuture;
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
 
-use crate::api::{Api, Body};
+use crate::api::identity::ISSUER;
+use crate::api::{Api, Body, User};
 
 /// Answers HTTP requests by calling the API server directly.
 #[derive(Debug, Clone)]
@@ -29,9 +30,15 @@ impl ApiService {
         Self { token: Some(Arc::from(format!("Bearer {token}"))), ..self }
     }
 
-    fn admits(&self, headers: &http::HeaderMap) -> bool {
+    /// Who asks, or nothing when nobody is known by the token.
+    fn user(&self, headers: &http::HeaderMap) -> Option<User> {
+        let Some(token) = &self.token else { return Some(User::default()) };
         let given = headers.get(http::header::AUTHORIZATION).map_or(&b""[..], http::HeaderValue::as_bytes);
-        self.token.as_ref().is_none_or(|token| same(given, token.as_bytes()))
+        if same(given, token.as_bytes()) {
+            return Some(User::default());
+        }
+        let given = std::str::from_utf8(given).ok()?.strip_prefix("Bearer ")?;
+        self.api.authenticate(given, &[ISSUER])
     }
 }
 
@@ -55,12 +62,13 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        if !self.admits(request.headers()) {
+        let Some(user) = self.user(request.headers()) else {
             return Box::pin(std::future::ready(Ok(crate::api::unauthorized())));
-        }
+        };
         let api = Arc::clone(&self.api);
         Box::pin(async move {
-            let (parts, body) = request.into_parts();
+            let (mut parts, body) = request.into_parts();
+            parts.extensions.insert(user);
             Ok(match body.collect().await {
                 Ok(body) => api.handle(&parts, body.to_bytes()).await,
                 Err(error) => crate::api::unreadable(&error),

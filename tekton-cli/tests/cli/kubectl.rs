@@ -1,5 +1,6 @@
 //! kubectl against `tekton serve`: what people type, and what comes back.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -100,4 +101,44 @@ fn kubectl_runs_a_task_and_shows_it() {
     assert!(kubectl(&["create", "-f", "ci.yaml"]).contains("pipelinerun.tekton.dev/ci-"));
     kubectl(&["delete", "taskrun", "describe-image"]);
     assert!(!kubectl(&["get", "pods", "-o", "name"]).contains("describe-image-pod"));
+}
+
+/// A Pod in which kubectl runs commands.
+const BOX: &str = "\
+apiVersion: v1
+kind: Pod
+metadata: {name: box}
+spec:
+  restartPolicy: Never
+  terminationGracePeriodSeconds: 0
+  containers:
+    - {name: first, image: busybox, command: [sh, -c, 'echo begun; sleep 60']}
+    - {name: second, image: busybox, command: [sleep, '60']}
+";
+
+#[test]
+fn kubectl_runs_commands_in_a_container() {
+    if !namespaces_work() || !kubectl_is_there() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let server = Server::start(folder.path(), &[]);
+    std::fs::write(folder.path().join("box.yaml"), BOX).expect("written");
+    server.kubectl(&["create", "-f", folder.path().join("box.yaml").to_str().expect("text")]);
+    server.kubectl(&["wait", "--for=condition=Ready", "--timeout=30s", "pod/box"]);
+    let output = server.run(&["exec", "box", "-c", "second", "--", "sh", "-c", "echo out; echo err >&2; exit 7"]);
+    assert_eq!(output.status.code(), Some(7), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stdout), "out\n");
+    assert!(text(&output.stderr).starts_with("err\n"), "{}", text(&output.stderr));
+    let mut cat = server
+        .command(&["exec", "-i", "box", "-c", "first", "--", "cat"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("kubectl starts");
+    cat.stdin.take().expect("it is piped").write_all(b"through and through\n").expect("written");
+    let output = cat.wait_with_output().expect("it ends when its input ends");
+    assert_eq!(text(&output.stdout), "through and through\n");
+    let none = server.run(&["exec", "box", "-c", "third", "--", "true"]);
+    assert!(text(&none.stderr).contains("container third is not valid for pod box"), "{}", text(&none.stderr));
 }

@@ -7,6 +7,7 @@ use super::admission::{Operation, Review};
 use super::error::{ApiError, Cause};
 use super::fields::{Writer, record_update};
 use super::request::Request;
+use super::webhook::Attempt;
 use super::{Api, Body, Target, meta, names, now};
 use crate::convert;
 use crate::kinds;
@@ -59,7 +60,7 @@ impl Api {
             if given.is_empty() && !prefix.is_empty() {
                 candidate["metadata"]["name"] = names::generate(&prefix).into();
             }
-            let candidate = self.admit_new(request, target, candidate, None).await?;
+            let candidate = self.admit_new(request, target, candidate, None, dry_run).await?;
             match self.store_new(target, candidate, dry_run) {
                 Err(error) if given.is_empty() && error.reason() == "AlreadyExists" && attempt < GENERATE_ATTEMPTS => {}
                 Ok(object) => {
@@ -82,7 +83,7 @@ impl Api {
         let target = change.target;
         check_type(target, &mut object)?;
         self.prepare_namespace(target, &mut object)?;
-        let object = self.admit_new(change.request, target, object, Some(managed)).await?;
+        let object = self.admit_new(change.request, target, object, Some(managed), change.dry_run).await?;
         let object = self.store_new(target, object, change.dry_run)?;
         self.after_create(target, &object, change.dry_run);
         Ok((object, Vec::new()))
@@ -128,6 +129,7 @@ impl Api {
         target: &Target,
         mut object: Value,
         managed: Option<Value>,
+        dry_run: bool,
     ) -> Result<Value, ApiError> {
         let resource = &target.resource;
         if let Some(meta) = object["metadata"].as_object_mut() {
@@ -156,6 +158,17 @@ impl Api {
             record_update(None, &mut object, &writer, target.shape(), resource.custom);
         }
         kinds::admission(self, target, &mut object, None)?;
+        let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        let attempt = Attempt {
+            target,
+            name: &name,
+            subresource: "",
+            operation: Operation::Create,
+            old: None,
+            user: &request.user,
+            dry_run,
+        };
+        self.mutate(&attempt, &mut object).await?;
         let review = Review {
             group: &resource.group,
             version: &target.version,
@@ -169,6 +182,7 @@ impl Api {
                 hook.admit(&review, &mut object).await?;
             }
         }
+        self.validate_by_webhooks(&attempt, &object).await?;
         if target.declared().status
             && resource.custom
             && let Some(fields) = object.as_object_mut()
@@ -195,6 +209,13 @@ impl Api {
             };
         }
         let stored = to_storage(target, &object)?;
+        let _one_at_a_time = if kinds::quota::applies(self, target.namespace.as_deref().unwrap_or_default()) {
+            let guard = self.quotas.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            kinds::quota::check(self, target, &object)?;
+            Some(guard)
+        } else {
+            None
+        };
         match self.store.create(&key, stored) {
             Ok(stored) => Ok(convert::to_version(&stored.value, &target.api_version()).into_owned()),
             Err(WriteError::Exists | WriteError::Conflict | WriteError::Missing) => {

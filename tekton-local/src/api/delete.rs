@@ -9,7 +9,8 @@ use super::admission::{Operation, Review};
 use super::error::{ApiError, Cause};
 use super::get::Selection;
 use super::request::Request;
-use super::{Api, Body, Target, respond_json, stamp};
+use super::webhook::Attempt;
+use super::{Api, Body, Target, User, respond_json, stamp};
 use crate::convert;
 use crate::kinds;
 use crate::store::{Object, WriteError};
@@ -33,6 +34,8 @@ pub(crate) struct DeleteOptions {
     pub(crate) uid: Option<String>,
     pub(crate) resource_version: Option<String>,
     pub(crate) dry_run: bool,
+    /// Who deletes.
+    pub(crate) user: User,
 }
 
 /// What a deletion came to.
@@ -85,6 +88,7 @@ impl DeleteOptions {
             uid: body["preconditions"]["uid"].as_str().map(str::to_owned),
             resource_version: body["preconditions"]["resourceVersion"].as_str().map(str::to_owned),
             dry_run,
+            user: request.user.clone(),
         })
     }
 }
@@ -161,7 +165,7 @@ impl Api {
         loop {
             let object = self.found(target, name)?;
             check_preconditions(target, name, options, &object)?;
-            self.review_delete(target, &object).await?;
+            self.review_delete(target, &object, options).await?;
             match self.try_delete(target, name, options, &object) {
                 Ok(deleted) => return Ok(deleted),
                 Err(WriteError::Missing) => return Err(ApiError::not_found(&target.resource, name)),
@@ -170,8 +174,18 @@ impl Api {
         }
     }
 
-    async fn review_delete(&self, target: &Target, object: &Object) -> Result<(), ApiError> {
+    async fn review_delete(&self, target: &Target, object: &Object, options: &DeleteOptions) -> Result<(), ApiError> {
         let resource = &target.resource;
+        let attempt = Attempt {
+            target,
+            name: object.meta("name"),
+            subresource: "",
+            operation: Operation::Delete,
+            old: Some(&object.value),
+            user: &options.user,
+            dry_run: options.dry_run,
+        };
+        self.mutate(&attempt, &mut Value::Null).await?;
         let review = Review {
             group: &resource.group,
             version: &target.version,
@@ -185,7 +199,7 @@ impl Api {
                 hook.admit(&review, &mut Value::Null).await?;
             }
         }
-        Ok(())
+        self.validate_by_webhooks(&attempt, &Value::Null).await
     }
 
     fn try_delete(

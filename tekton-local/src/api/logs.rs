@@ -1,10 +1,13 @@
 //! The logs of pods, which the node serves.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 
 use super::error::ApiError;
+use crate::runtime::Container;
 
 /// What of a container's log is wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,7 +28,7 @@ pub struct LogOptions {
     pub limit_bytes: Option<u64>,
 }
 
-/// Serves the logs of pods. The node implements it.
+/// Serves the logs of pods, and gives access to their running containers. The node implements it.
 pub trait PodLogs: Send + Sync + std::fmt::Debug {
     /// The log of a container of the pod `namespace`/`name` with this uid, as a stream of bytes.
     ///
@@ -37,4 +40,10 @@ pub trait PodLogs: Send + Sync + std::fmt::Debug {
         uid: &'a str,
         options: LogOptions,
     ) -> BoxFuture<'a, Result<BoxStream<'static, Bytes>, ApiError>>;
+
+    /// The container of the pod with this uid, while it runs.
+    fn container(&self, uid: &str, container: &str) -> Option<Arc<dyn Container>> {
+        let _ = (uid, container);
+        None
+    }
 }

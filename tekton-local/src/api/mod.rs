@@ -1,12 +1,14 @@
 //! The API server: from a request to a response over the store. No sockets: those are in module `server`.
 
 pub mod admission;
+mod authorize;
 mod create;
 mod delete;
 mod discovery;
 pub mod error;
 mod fields;
 mod get;
+pub(crate) mod identity;
 pub mod logs;
 pub(crate) mod meta;
 pub mod names;
@@ -18,10 +20,12 @@ pub mod request;
 mod review;
 mod route;
 pub mod selector;
+mod streams;
 mod subresource;
 mod table;
 mod update;
 mod watch;
+mod webhook;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, RwLock};
@@ -36,6 +40,7 @@ use tokio::sync::watch as tokio_watch;
 pub use admission::{Admission, Operation, Review};
 pub(crate) use delete::{DeleteOptions, Propagation};
 pub use error::ApiError;
+pub use identity::User;
 pub use logs::{LogOptions, PodLogs};
 pub(crate) use update::finished_deleting;
 
@@ -56,6 +61,10 @@ pub struct Api {
     logs: RwLock<Option<Arc<dyn PodLogs>>>,
     closing: tokio_watch::Sender<bool>,
     certificate: RwLock<String>,
+    signer: identity::Signer,
+    webhook_clients: webhook::Clients,
+    /// Held from the check of a quota until the object is stored.
+    quotas: std::sync::Mutex<()>,
     waiting: std::sync::Mutex<BTreeSet<String>>,
     pub(crate) signals: tokio::sync::mpsc::UnboundedSender<crate::gc::Signal>,
     pub(crate) signalled: std::sync::Mutex<Option<tokio::sync::mpsc::UnboundedReceiver<crate::gc::Signal>>>,
@@ -110,6 +119,9 @@ impl Api {
             logs: RwLock::default(),
             closing: tokio_watch::Sender::new(false),
             certificate: RwLock::default(),
+            signer: identity::Signer::default(),
+            webhook_clients: webhook::Clients::default(),
+            quotas: std::sync::Mutex::default(),
             waiting: std::sync::Mutex::default(),
         }
     }
@@ -119,7 +131,7 @@ impl Api {
         self.admission.write().unwrap_or_else(std::sync::PoisonError::into_inner).push(hook);
     }
 
-    /// Names who serves the logs of pods.
+    /// Names who serves the logs of pods and runs commands in their containers.
     pub fn set_logs(&self, logs: Arc<dyn PodLogs>) {
         *self.logs.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(logs);
     }
@@ -168,6 +180,11 @@ impl Api {
 
     pub(crate) fn no_longer_waiting(&self, uid: &str) {
         self.waiting().remove(uid);
+    }
+
+    /// Who runs the containers of pods and has their logs, if anybody does.
+    fn node(&self) -> Option<Arc<dyn PodLogs>> {
+        self.logs.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
     fn hooks(&self) -> Vec<Arc<dyn Admission>> {

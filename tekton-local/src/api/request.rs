@@ -10,7 +10,7 @@ use super::error::ApiError;
 
 /// The parameters after `?`.
 #[derive(Debug, Clone, Default)]
-pub struct Query(BTreeMap<String, String>);
+pub struct Query(BTreeMap<String, Vec<String>>);
 
 impl Query {
     /// Reads a query string.
@@ -18,19 +18,25 @@ impl Query {
         let mut all = BTreeMap::new();
         for pair in text.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            all.entry(decode(name, true)).or_insert_with(|| decode(value, true));
+            all.entry(decode(name, true)).or_insert_with(Vec::new).push(decode(value, true));
         }
         Self(all)
     }
 
     /// A parameter; an empty one counts as absent.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+        self.0.get(name)?.first().map(String::as_str).filter(|value| !value.is_empty())
     }
 
     /// Whether a boolean parameter is set, as Go reads it.
     pub fn flag(&self, name: &str) -> bool {
-        self.0.get(name).is_some_and(|value| !matches!(value.to_lowercase().as_str(), "0" | "false"))
+        let value = self.0.get(name).and_then(|values| values.first());
+        value.is_some_and(|value| !matches!(value.to_lowercase().as_str(), "0" | "false"))
+    }
+
+    /// Every value of a parameter that may be given more than once, in order.
+    pub fn all(&self, name: &str) -> &[String] {
+        self.0.get(name).map(Vec::as_slice).unwrap_or_default()
     }
 }
 
@@ -55,6 +61,19 @@ pub fn decode(text: &str, plus: bool) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
+/// A wish to speak another protocol over the connection.
+#[derive(Debug, Clone, Default)]
+pub struct Upgrade {
+    /// The `Upgrade` header.
+    pub to: String,
+    /// The WebSocket sub-protocols that the client offers.
+    pub protocols: Vec<String>,
+    /// The `Sec-WebSocket-Key` header.
+    pub key: String,
+    /// The connection, once it has been switched.
+    pub pending: Option<hyper::upgrade::OnUpgrade>,
+}
+
 /// A request with its body read.
 #[derive(Debug)]
 pub struct Request {
@@ -70,6 +89,10 @@ pub struct Request {
     pub content_type: String,
     /// The `User-Agent` up to the first slash.
     pub user_agent: String,
+    /// The wish to switch to another protocol.
+    pub upgrade: Upgrade,
+    /// Who asks.
+    pub user: super::User,
     /// The body.
     pub body: Bytes,
 }
@@ -86,6 +109,20 @@ impl Request {
             accept: header("accept").to_owned(),
             content_type,
             user_agent: header("user-agent").split('/').next().unwrap_or_default().to_owned(),
+            upgrade: Upgrade {
+                to: header("upgrade").to_owned(),
+                protocols: parts
+                    .headers
+                    .get_all(http::header::SEC_WEBSOCKET_PROTOCOL)
+                    .iter()
+                    .filter_map(|value| value.to_str().ok())
+                    .flat_map(|value| value.split(','))
+                    .map(|protocol| protocol.trim().to_owned())
+                    .collect(),
+                key: header("sec-websocket-key").to_owned(),
+                pending: parts.extensions.get::<hyper::upgrade::OnUpgrade>().cloned(),
+            },
+            user: parts.extensions.get::<super::User>().cloned().unwrap_or_default(),
             body,
         }
     }

@@ -1,11 +1,13 @@
-//! Reviews of access and of tokens: who has the cluster's token may do everything.
+//! Reviews of access and of tokens.
 
 use http::Response;
 use serde_json::{Value, json};
 
+use super::authorize::Access;
 use super::error::ApiError;
+use super::identity::ISSUER;
 use super::request::Request;
-use super::{Body, respond_json};
+use super::{Api, Body, User, respond_json};
 
 /// What a review is recorded with: the managed fields of a creation that is never stored.
 fn finish(request: &Request, mut review: Value) -> Response<Body> {
@@ -22,6 +24,7 @@ fn finish(request: &Request, mut review: Value) -> Response<Body> {
 
 /// The answer to a review, or nothing when the path is none.
 pub(super) fn review(
+    api: &Api,
     request: &Request,
     group: &str,
     version: &str,
@@ -42,10 +45,10 @@ pub(super) fn review(
     if request.method != "POST" {
         return Some(Err(ApiError::method_not_allowed()));
     }
-    Some(answer_review(request, group, kind))
+    Some(answer_review(api, request, group, kind))
 }
 
-fn answer_review(request: &Request, group: &str, kind: &str) -> Result<Response<Body>, ApiError> {
+fn answer_review(api: &Api, request: &Request, group: &str, kind: &str) -> Result<Response<Body>, ApiError> {
     let mut review = request.object()?;
     review["kind"] = kind.into();
     review["apiVersion"] = format!("{group}/v1").into();
@@ -65,22 +68,57 @@ fn answer_review(request: &Request, group: &str, kind: &str) -> Result<Response<
         }
     }
     review["status"] = match kind {
-        "SelfSubjectRulesReview" => json!({
+        "SelfSubjectRulesReview" if request.user.is_master() => json!({
             "resourceRules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}],
             "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}],
             "incomplete": false,
         }),
-        "SelfSubjectReview" => {
-            json!({"userInfo": {"username": "tekton-local", "groups": ["system:masters", "system:authenticated"]}})
-        }
-        "TokenReview" => json!({"authenticated": false}),
-        _ => json!({"allowed": allows(&review["spec"], kind)}),
+        "SelfSubjectRulesReview" => json!({
+            "resourceRules": [], "nonResourceRules": [], "incomplete": true,
+            "evaluationError": "rules are looked at one access at a time; ask with a SelfSubjectAccessReview",
+        }),
+        "SelfSubjectReview" => json!({"userInfo": request.user.info()}),
+        "TokenReview" => token_review(api, &review["spec"]),
+        _ => json!({"allowed": api.allows(&subject(request, &review["spec"], kind), access(&review["spec"]))}),
     };
     Ok(finish(request, review))
 }
 
-/// Whether a subject may do something: members of `system:masters` and the caller may do everything.
-fn allows(spec: &Value, kind: &str) -> bool {
-    kind == "SelfSubjectAccessReview"
-        || spec["groups"].as_array().into_iter().flatten().any(|group| group == "system:masters")
+/// Whose access is asked about.
+fn subject(request: &Request, spec: &Value, kind: &str) -> User {
+    if kind == "SelfSubjectAccessReview" {
+        return request.user.clone();
+    }
+    let groups = spec["groups"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    User {
+        name: spec["user"].as_str().unwrap_or_default().to_owned(),
+        groups: groups.map(str::to_owned).collect(),
+        uid: String::new(),
+    }
+}
+
+/// What access is asked about.
+fn access(spec: &Value) -> Access<'_> {
+    let (resource, path) = (&spec["resourceAttributes"], &spec["nonResourceAttributes"]);
+    let text = |field: &str| resource[field].as_str().unwrap_or_default();
+    match path["path"].as_str() {
+        Some(at) => Access { verb: path["verb"].as_str().unwrap_or_default(), path: at, ..Access::default() },
+        None => Access {
+            verb: text("verb"),
+            group: text("group"),
+            resource: text("resource"),
+            namespace: text("namespace"),
+            name: text("name"),
+            path: "",
+        },
+    }
+}
+
+fn token_review(api: &Api, spec: &Value) -> Value {
+    let audiences: Vec<&str> = spec["audiences"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let audiences = if audiences.is_empty() { vec![ISSUER] } else { audiences };
+    match api.authenticate(spec["token"].as_str().unwrap_or_default(), &audiences) {
+        Some(user) => json!({"authenticated": true, "user": user.info(), "audiences": audiences}),
+        None => json!({"authenticated": false}),
+    }
 }

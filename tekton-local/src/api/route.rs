@@ -19,7 +19,11 @@ impl Api {
     pub async fn handle(self: &Arc<Self>, parts: &http::request::Parts, body: Bytes) -> Response<Body> {
         let request = Request::new(parts, body);
         let head = request.method == "HEAD";
-        let mut response = match self.route(&request).await {
+        let answer = match self.authorize(&request) {
+            Ok(()) => self.route(&request).await,
+            Err(error) => Err(error),
+        };
+        let mut response = match answer {
             Ok(response) => response,
             Err(error) => refuse(error),
         };
@@ -44,7 +48,7 @@ impl Api {
         };
         // A group and version that nobody serves is no page at all.
         let served = self.registry.all().into_iter().any(|r| r.group == group && r.version(version).is_some());
-        if let Some(answer) = super::review::review(request, group, version, rest) {
+        if let Some(answer) = super::review::review(self, request, group, version, rest) {
             return answer;
         }
         if !served {

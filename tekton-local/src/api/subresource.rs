@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures::StreamExt as _;
 use http::Response;
 use http_body::Frame;
@@ -12,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::delete::DeleteOptions;
 use super::error::{ApiError, Cause};
+use super::identity::ISSUER;
 use super::logs::LogOptions;
 use super::request::Request;
 use super::{Api, Body, Target, now, respond_json, stamp};
@@ -44,6 +43,11 @@ impl Api {
             ("binding", "Pod") if core && method == "POST" => self.bind(request, target, name),
             ("eviction", "Pod") if core && method == "POST" => self.evict(request, target, name).await,
             ("log", "Pod") if core && method == "GET" => self.log(request, target, name).await,
+            ("exec", "Pod") if core && matches!(method, "GET" | "POST") => self.exec(request, target, name),
+            ("attach", "Pod") if core && matches!(method, "GET" | "POST") => self.attach(request, target, name).await,
+            ("portforward", "Pod") if core && matches!(method, "GET" | "POST") => {
+                self.port_forward(request, target, name)
+            }
             ("token", "ServiceAccount") if core && method == "POST" => self.token(request, target, name),
             _ => {
                 if resource.custom {
@@ -141,8 +145,7 @@ impl Api {
         if pod.value["spec"]["nodeName"].as_str().unwrap_or_default().is_empty() {
             return Ok(empty());
         }
-        let logs = self.logs.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-        let Some(logs) = logs else { return Ok(empty()) };
+        let Some(logs) = self.node() else { return Ok(empty()) };
         let stream = logs.logs(pod.meta("namespace"), name, pod.meta("uid"), options).await?;
         let mut closing = self.closing.subscribe();
         let closed = async move {
@@ -182,20 +185,20 @@ impl Api {
         let issued = jiff::Timestamp::now();
         let expires = issued.saturating_add(jiff::SignedDuration::from_secs(seconds)).unwrap_or(jiff::Timestamp::MAX);
         let namespace = account.meta("namespace");
-        let claims = json!({
+        let mut claims = json!({
             "iss": ISSUER, "aud": audiences, "iat": issued.as_second(), "nbf": issued.as_second(), "exp": expires.as_second(),
             "sub": format!("system:serviceaccount:{namespace}:{name}"),
             "kubernetes.io": {"namespace": namespace, "serviceaccount": {"name": name, "uid": account.meta("uid")}},
         });
-        let encode = |part: &[u8]| URL_SAFE_NO_PAD.encode(part);
-        let signature: [u8; 32] = std::array::from_fn(|_| fastrand::u8(..));
-        let head = json!({"alg": "none", "typ": "JWT"});
-        let token = format!(
-            "{}.{}.{}",
-            encode(head.to_string().as_bytes()),
-            encode(claims.to_string().as_bytes()),
-            encode(&signature)
-        );
+        let bound = &body["spec"]["boundObjectRef"];
+        if bound["kind"] == "Pod" {
+            let pod = bound["name"].as_str().unwrap_or_default();
+            let key =
+                crate::store::Key { resource: "/pods".into(), namespace: namespace.to_owned(), name: pod.to_owned() };
+            let Some(found) = self.store.get(&key) else { return Err(ApiError::not_found_named("", "pods", pod)) };
+            claims["kubernetes.io"]["pod"] = json!({"name": pod, "uid": found.meta("uid")});
+        }
+        let token = self.signer.sign(&claims);
         let answer = json!({
             "kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1",
             "metadata": {"name": name, "namespace": namespace, "creationTimestamp": now()},
@@ -263,8 +266,6 @@ impl Api {
     }
 }
 
-const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
-
 fn set_path(object: &mut Value, path: &str, value: Value) {
     let slot = path.trim_start_matches('.').split('.').fold(object, |at, field| {
         if !at.is_object() {
@@ -304,7 +305,7 @@ fn scale_of(target: &Target, object: &Value, paths: &crate::resources::ScalePath
     scale
 }
 
-fn container_of(pod: &Value, name: &str, wanted: Option<&str>) -> Result<String, ApiError> {
+pub(super) fn container_of(pod: &Value, name: &str, wanted: Option<&str>) -> Result<String, ApiError> {
     let names = |list: &str| -> Vec<String> {
         pod["spec"][list]
             .as_array()
@@ -324,6 +325,10 @@ fn container_of(pod: &Value, name: &str, wanted: Option<&str>) -> Result<String,
         } else {
             Err(ApiError::bad_request(format!("container {wanted} is not valid for pod {name}")))
         };
+    }
+    let default = pod["metadata"]["annotations"]["kubectl.kubernetes.io/default-container"].as_str();
+    if let Some(default) = default.filter(|default| containers.iter().any(|name| name == default)) {
+        return Ok(default.to_owned());
     }
     match containers.as_slice() {
         [only] if init.is_empty() || containers.len() == 1 => Ok(only.clone()),

@@ -10,6 +10,7 @@ use super::create::check_type;
 use super::error::{ApiError, Cause};
 use super::fields::{Writer, record_update};
 use super::request::Request;
+use super::webhook::Attempt;
 use super::{Api, Body, Target, meta};
 use crate::convert;
 use crate::kinds;
@@ -136,6 +137,16 @@ impl Api {
             record_update(Some(&before), &mut new, &writer, target.shape(), resource.custom);
         }
         kinds::admission(self, target, &mut new, Some(&before))?;
+        let attempt = Attempt {
+            target,
+            name,
+            subresource,
+            operation: Operation::Update,
+            old: Some(&before),
+            user: &request.user,
+            dry_run: change.dry_run,
+        };
+        self.mutate(&attempt, &mut new).await?;
         let review = Review {
             group: &resource.group,
             version: &target.version,
@@ -149,6 +160,7 @@ impl Api {
                 hook.admit(&review, &mut new).await?;
             }
         }
+        self.validate_by_webhooks(&attempt, &new).await?;
         confine(target, subresource, &before, &mut new);
         if let Some(causes) = kinds::update_forbidden(target, &before, &new, subresource) {
             return Err(ApiError::invalid(&resource.group, &resource.kind, name, &causes).into());

@@ -45,6 +45,7 @@ pub(super) fn apply(target: &Target, object: &mut Value) {
             set(object_at(object, "spec"), "persistentVolumeReclaimPolicy", "Retain".into());
             set(object_at(object, "status"), "phase", "Pending".into());
         }
+        ("", "LimitRange") => limit_range(object),
         ("", "Service") => service(object),
         ("" | "events.k8s.io", "Event") => event(target, object),
         ("apps", "StatefulSet" | "Deployment" | "ReplicaSet" | "DaemonSet") => workload(&target.resource.kind, object),
@@ -74,6 +75,19 @@ fn namespace(object: &mut Value) {
         set(object_at(object, "spec"), "finalizers", json!(["kubernetes"]));
     }
     set(object_at(object, "status"), "phase", "Active".into());
+}
+
+fn limit_range(object: &mut Value) {
+    for limit in items(object_at(object, "spec"), "limits") {
+        if limit["type"] != "Container" {
+            continue;
+        }
+        for (to, from) in [("default", "max"), ("defaultRequest", "default"), ("defaultRequest", "min")] {
+            for (what, amount) in limit[from].as_object().cloned().into_iter().flatten() {
+                set(object_at(limit, to), &what, amount);
+            }
+        }
+    }
 }
 
 fn service(object: &mut Value) {

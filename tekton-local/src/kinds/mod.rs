@@ -1,12 +1,15 @@
 //! What the server knows of particular kinds: defaults, validation, and what follows a write.
 
+mod bootstrap;
 pub(crate) mod columns;
 mod crd;
 mod defaults;
+mod limits;
 mod pod;
 mod podcells;
 mod prune;
 mod quantity;
+pub(crate) mod quota;
 mod rules;
 pub(crate) mod schema;
 mod secret;
@@ -21,6 +24,7 @@ use crate::gc::Signal;
 use crate::resources::Resource;
 use crate::store::Key;
 
+pub(crate) use bootstrap::bootstrap;
 pub(crate) use crd::{CLEANUP, removed as clean_up};
 pub(crate) use prune::prune;
 pub(crate) use rules::{answers_deleted, counts_no_grace, creates_on_update, is_graceful, unconditional_update};
@@ -46,6 +50,7 @@ pub fn default_pod(pod: &mut Value) {
 pub(crate) fn admission(api: &Api, target: &Target, object: &mut Value, old: Option<&Value>) -> Result<(), ApiError> {
     if target.resource.group.is_empty() && target.resource.kind == "Pod" && old.is_none() {
         serviceaccount::admit(api, target, object)?;
+        limits::admit(api, target, object)?;
     }
     if target.resource.group.is_empty() && target.resource.kind == "PersistentVolumeClaim" && old.is_none() {
         defaults::claim_admission(api, object);
@@ -98,6 +103,7 @@ pub(crate) fn created(api: &Api, target: &Target, object: &Value) {
     if object["metadata"]["ownerReferences"].is_array() {
         signal(api, Signal::Look(key_of(target, object)));
     }
+    quota::count(api, object["metadata"]["namespace"].as_str().unwrap_or_default());
 }
 
 /// After an object was changed.
@@ -108,6 +114,9 @@ pub(crate) fn updated(api: &Api, target: &Target, object: &Value) {
     if !object["metadata"]["deletionTimestamp"].is_null() {
         signal(api, Signal::Look(key_of(target, object)));
     }
+    if matches!(&*target.resource.key, "/pods" | "/resourcequotas") {
+        quota::count(api, object["metadata"]["namespace"].as_str().unwrap_or_default());
+    }
 }
 
 /// After an object was removed.
@@ -117,6 +126,7 @@ pub(crate) fn deleted(api: &Api, target: &Target, object: &Value) {
     }
     let uid = object["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
     signal(api, Signal::Gone(uid, key_of(target, object)));
+    quota::count(api, object["metadata"]["namespace"].as_str().unwrap_or_default());
 }
 
 /// What else a deletion changes in an object that stays for now.

@@ -65,6 +65,29 @@ pub(super) fn compare(a: &Value, b: &Value) -> Option<std::cmp::Ordering> {
     Some(read(a)?.cmp(&read(b)?))
 }
 
+/// The number in billionths, or nothing when there is no quantity.
+pub(super) fn nanos(value: &Value) -> Option<i128> {
+    match value {
+        Value::String(text) => parse(text).map(|(nanos, _)| nanos),
+        Value::Number(number) => parse(&number.to_string()).map(|(nanos, _)| nanos),
+        _ => None,
+    }
+}
+
+/// A number of billionths as a quantity: memory and storage in powers of two, everything else in powers of ten.
+pub(super) fn print(nanos: i128, what: &str) -> String {
+    let bytes = what.ends_with("memory") || what.ends_with("storage");
+    if bytes && nanos % NANO == 0 {
+        let exact = canonical(&format!("{}Ki", nanos / NANO / 1024).into());
+        return match exact {
+            Some(exact) if nanos % (1024 * NANO) == 0 => exact,
+            _ => (nanos / NANO).to_string(),
+        };
+    }
+    let exact = if nanos % NANO == 0 { (nanos / NANO).to_string() } else { format!("{nanos}n") };
+    canonical(&exact.as_str().into()).unwrap_or(exact)
+}
+
 /// The canonical form of a quantity, or nothing when it is none.
 pub(super) fn canonical(value: &Value) -> Option<String> {
     let text = match value {

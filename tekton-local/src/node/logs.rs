@@ -1,6 +1,6 @@
 //! The logs of containers: a file for each start of a container, lines with their time and stream.
 
-use crate::runtime::Output;
+use crate::runtime::{Container, Output};
 use futures::stream::{self, BoxStream, StreamExt};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -21,10 +21,17 @@ struct Progress {
 }
 
 /// The logs of all pods of a node.
-#[derive(Debug)]
 pub struct Logs {
     root: PathBuf,
     live: Mutex<BTreeMap<PathBuf, watch::Receiver<Progress>>>,
+    /// The containers that run, by the uid of the pod and their name.
+    running: Mutex<BTreeMap<(String, String), Arc<dyn Container>>>,
+}
+
+impl std::fmt::Debug for Logs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Logs").field("root", &self.root).finish_non_exhaustive()
+    }
 }
 
 /// What part of a log to read.
@@ -48,7 +55,25 @@ impl Logs {
     /// The logs below a directory: that of a node is `pods` in its data directory. Without a running node, logs can be
     /// read and do not grow.
     pub fn new(root: PathBuf) -> Self {
-        Self { root, live: Mutex::default() }
+        Self { root, live: Mutex::default(), running: Mutex::default() }
+    }
+
+    /// A container runs: commands may be run in it.
+    pub(super) fn runs(&self, uid: &str, container: &str, process: Arc<dyn Container>) {
+        let key = (uid.to_owned(), container.to_owned());
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(key, process);
+    }
+
+    /// A container runs no longer.
+    pub(super) fn rests(&self, uid: &str, container: &str) {
+        let key = (uid.to_owned(), container.to_owned());
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+    }
+
+    /// A container that runs.
+    pub(super) fn running(&self, uid: &str, container: &str) -> Option<Arc<dyn Container>> {
+        let key = (uid.to_owned(), container.to_owned());
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned()
     }
 
     fn file(&self, uid: &str, container: &str, attempt: i32) -> PathBuf {

@@ -69,7 +69,7 @@ pub(super) async fn hook(handler: &LifecycleHandler, container: &Container, proc
 }
 
 async fn exec(action: &ExecAction, process: &Arc<dyn Process>) -> bool {
-    let spec = ExecSpec { argv: action.command.clone().unwrap_or_default(), stdin: false };
+    let spec = ExecSpec { argv: action.command.clone().unwrap_or_default(), ..ExecSpec::default() };
     let Ok(mut executed) = process.exec(spec).await else { return false };
     let (mut out, mut err) = (tokio::io::sink(), tokio::io::sink());
     let (exit, ..) = tokio::join!(

@@ -2,12 +2,18 @@
 
 use super::logs::{LogRange, Logs};
 use crate::api::{ApiError, LogOptions, PodLogs};
+use crate::runtime::Container;
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
+use std::sync::Arc;
 
 impl PodLogs for Logs {
+    fn container(&self, uid: &str, container: &str) -> Option<Arc<dyn Container>> {
+        self.running(uid, container)
+    }
+
     fn logs<'a>(
         &'a self,
         _namespace: &'a str,

@@ -62,6 +62,7 @@ impl Launch {
         };
         let since = now();
         let process = started.container.clone();
+        self.ctx.logs.runs(&uid, &name, process.clone());
         let out = tokio::spawn(log.clone().copy("stdout", started.stdout));
         let err = tokio::spawn(log.clone().copy("stderr", started.stderr));
         let hook = self.container.lifecycle.as_ref().and_then(|l| l.post_start.as_ref()).filter(|_| !self.replaced);
@@ -83,6 +84,7 @@ impl Launch {
             drop(self.events.send(Event::Unhealthy { index, attempt }));
         }
         let exit = process.wait().await;
+        self.ctx.logs.rests(&uid, &name);
         // The process namespace has ended, so the streams end too, unless a descriptor went elsewhere.
         drop(tokio::time::timeout(Duration::from_secs(2), async { tokio::join!(out, err) }).await);
         let mut message = super::logs::termination_message(&message_file);

@@ -93,6 +93,8 @@ pub struct ExecSpec {
     pub argv: Vec<String>,
     /// Whether the command reads a standard input.
     pub stdin: bool,
+    /// Whether the command has a terminal, which is its standard input, output and error.
+    pub tty: bool,
 }
 
 /// A container that has started.
@@ -111,6 +113,9 @@ impl std::fmt::Debug for Started {
     }
 }
 
+/// Sets the rows and columns of a terminal.
+pub type Resize = Box<dyn Fn(u16, u16) + Send + Sync>;
+
 /// A command that was started inside a container.
 pub struct Executed {
     /// The process; `wait` gives its exit.
@@ -121,6 +126,8 @@ pub struct Executed {
     pub stderr: Output,
     /// Its standard input, when asked for.
     pub stdin: Option<Pin<Box<dyn tokio::io::AsyncWrite + Send>>>,
+    /// Sets the rows and columns of its terminal, when it has one.
+    pub terminal: Option<Resize>,
 }
 
 impl std::fmt::Debug for Executed {

@@ -240,6 +240,8 @@ unsafe fn identity(child: &Child<'_>) -> Result<(), Errno> {
                 return Err(sys::errno());
             }
         }
+        // A terminal on standard input becomes the session's own; anything else refuses, which does no harm.
+        libc::ioctl(0, libc::TIOCSCTTY, 0);
         for capability in 0..63 {
             if KEPT & (1 << capability) == 0 {
                 libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0);

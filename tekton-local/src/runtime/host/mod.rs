@@ -9,11 +9,12 @@ mod plan;
 mod refusal;
 mod spawn;
 pub(crate) mod sys;
+mod terminal;
 #[cfg(test)]
 mod tests;
 mod userland;
 
-use super::{Container, ContainerSpec, ExecSpec, Executed, Exit, Output, Runtime, StartError, Started};
+use super::{Container, ContainerSpec, ExecSpec, Executed, Exit, Output, Resize, Runtime, StartError, Started};
 use crate::images::{KnownImages, Userland};
 use futures::future::BoxFuture;
 use std::fmt::Write as _;
@@ -153,6 +154,10 @@ impl Process {
     async fn run_inside(&self, exec: ExecSpec) -> Result<Executed, StartError> {
         let spec = &self.spec;
         let search = spec.env.iter().rev().find(|(name, _)| name == "PATH").map_or(DEFAULT_PATH, |(_, value)| value);
+        let mut env = self.env.clone();
+        if exec.tty && !spec.env.iter().any(|(name, _)| name == "TERM") {
+            env.push(plan::c("TERM=xterm")?);
+        }
         let plan = Arc::new(plan::Plan {
             ops: Vec::new(),
             slots: 0,
@@ -164,19 +169,10 @@ impl Process {
             working_dir: plan::c(if spec.working_dir.is_empty() { "/" } else { &spec.working_dir })?,
             programs: plan::programs(&exec.argv, search)?,
             argv: exec.argv.iter().map(plan::c).collect::<Result<_, _>>()?,
-            env: self.env.clone(),
+            env,
         });
-        let (stdout, stdout_child) = stream()?;
-        let (stderr, stderr_child) = stream()?;
-        let (stdin, stdin_child) = if exec.stdin {
-            let (read, write) = sys::pipe().map_err(broken)?;
-            let sender = pipe::Sender::from_owned_fd(write).map_err(broken)?;
-            (Some(Box::pin(sender) as _), read)
-        } else {
-            (None, dev_null()?)
-        };
-        let pidfd =
-            launch(&self.spawner, plan, [stdin_child, stdout_child, stderr_child], Some(self.pidfd.clone())).await?;
+        let (streams, theirs) = if exec.tty { terminal(exec.stdin)? } else { pipes(exec.stdin)? };
+        let pidfd = launch(&self.spawner, plan, theirs, Some(self.pidfd.clone())).await?;
         let process = Process {
             id: self.id.clone(),
             pidfd,
@@ -186,7 +182,13 @@ impl Process {
             full_maps: self.full_maps,
             spawner: self.spawner.clone(),
         };
-        Ok(Executed { process: Arc::new(process), stdout, stderr, stdin })
+        Ok(Executed {
+            process: Arc::new(process),
+            stdout: streams.stdout,
+            stderr: streams.stderr,
+            stdin: streams.stdin,
+            terminal: streams.terminal,
+        })
     }
 }
 
@@ -261,6 +263,42 @@ fn broken(error: io::Error) -> StartError {
 fn stream() -> Result<(Output, OwnedFd), StartError> {
     let (read, write) = sys::pipe().map_err(broken)?;
     Ok((Box::pin(pipe::Receiver::from_owned_fd(read).map_err(broken)?), write))
+}
+
+/// Our ends of the streams of a command.
+struct Streams {
+    stdout: Output,
+    stderr: Output,
+    stdin: Option<std::pin::Pin<Box<dyn tokio::io::AsyncWrite + Send>>>,
+    terminal: Option<Resize>,
+}
+
+/// A pipe for each stream, and the command's ends of them.
+fn pipes(stdin: bool) -> Result<(Streams, [OwnedFd; 3]), StartError> {
+    let (stdout, stdout_child) = stream()?;
+    let (stderr, stderr_child) = stream()?;
+    let (stdin, stdin_child) = if stdin {
+        let (read, write) = sys::pipe().map_err(broken)?;
+        let sender = pipe::Sender::from_owned_fd(write).map_err(broken)?;
+        (Some(Box::pin(sender) as _), read)
+    } else {
+        (None, dev_null()?)
+    };
+    Ok((Streams { stdout, stderr, stdin, terminal: None }, [stdin_child, stdout_child, stderr_child]))
+}
+
+/// A terminal for all streams, and the command's ends of it.
+fn terminal(stdin: bool) -> Result<(Streams, [OwnedFd; 3]), StartError> {
+    let (ours, theirs) = terminal::open().map_err(broken)?;
+    let copies = [theirs.try_clone().map_err(broken)?, theirs.try_clone().map_err(broken)?, theirs];
+    let size = ours.clone();
+    let streams = Streams {
+        stdout: Box::pin(ours.clone()),
+        stderr: Box::pin(tokio::io::empty()),
+        stdin: if stdin { Some(Box::pin(ours)) } else { None },
+        terminal: Some(Box::new(move |rows, columns| size.resize(rows, columns))),
+    };
+    Ok((streams, copies))
 }
 
 fn dev_null() -> Result<OwnedFd, StartError> {

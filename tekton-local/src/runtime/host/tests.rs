@@ -128,7 +128,8 @@ async fn a_command_runs_inside_a_container() {
     let mut started = runtime.launch(ContainerSpec { argv, ..spec() }).await.expect("starts");
     let mut ready = [0; 6];
     started.stdout.read_exact(&mut ready).await.expect("output");
-    let exec = ExecSpec { argv: ["sh", "-c", "cat /tmp/mark; exit 3"].map(String::from).to_vec(), stdin: false };
+    let exec =
+        ExecSpec { argv: ["sh", "-c", "cat /tmp/mark; exit 3"].map(String::from).to_vec(), ..ExecSpec::default() };
     let mut executed = started.container.exec(exec).await.expect("runs");
     let mut out = String::new();
     executed.stdout.read_to_string(&mut out).await.expect("output");
