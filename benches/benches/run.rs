@@ -65,7 +65,8 @@ fn run(tekton: &PathBuf, manifest: &Value) -> (Vec<(String, u64)>, Duration) {
     let file = std::env::temp_dir().join(format!("tekton-bench-{}.json", std::process::id()));
     std::fs::write(&file, manifest.to_string()).expect("the folder for temporary files can be written");
     let began = Instant::now();
-    let output = Command::new(tekton).args(["run", "--no-history"]).arg("-f").arg(&file).output().expect("the command starts");
+    let output =
+        Command::new(tekton).args(["run", "--no-history"]).arg("-f").arg(&file).output().expect("the command starts");
     let wall = began.elapsed();
     drop(std::fs::remove_file(&file));
     let text = String::from_utf8_lossy(&output.stdout);

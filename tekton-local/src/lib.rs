@@ -20,7 +20,11 @@
 //! it; [`api::Api`] is the API server, from request to
 //! response, with no sockets; [`store::Store`] holds the objects, their revisions and the history that watches read.
 //!
-//! What it is not: a cluster for production. There is one node, one user, no network between pods, and no scheduler.
+//! Objects are in memory, or in a directory that survives the process ([`LocalCluster::open`]). The owner of the cluster
+//! may do everything, ServiceAccounts what their roles say. Webhooks are called on loopback; Deployments, ReplicaSets,
+//! StatefulSets and Jobs have their controllers.
+//!
+//! What it is not: a cluster for production. There is one node, no network between pods, and no scheduler.
 //! Read on in [`api`], which follows a request through the server.
 
 pub mod api;

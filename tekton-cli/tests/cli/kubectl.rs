@@ -1,6 +1,6 @@
 //! kubectl against `tekton serve`: what people type, and what comes back.
 
-use std::io::Write;
+use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -141,4 +141,96 @@ fn kubectl_runs_commands_in_a_container() {
     assert_eq!(text(&output.stdout), "through and through\n");
     let none = server.run(&["exec", "box", "-c", "third", "--", "true"]);
     assert!(text(&none.stderr).contains("container third is not valid for pod box"), "{}", text(&none.stderr));
+}
+
+/// A ConfigMap and a Deployment that kubectl works on.
+const WORK: &str = "\
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings, labels: {app: web}}
+data: {colour: blue}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers: [{name: web, image: busybox, command: [sh, -c, 'echo serving; sleep 60']}]
+";
+
+#[test]
+fn kubectl_does_to_objects_what_people_do_with_it() {
+    if !namespaces_work() || !kubectl_is_there() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let server = Server::start(folder.path(), &[]);
+    let kubectl = |arguments: &[&str]| server.kubectl(arguments);
+    let file = folder.path().join("work.yaml");
+    let work = file.to_str().expect("text");
+    std::fs::write(&file, WORK).expect("written");
+
+    assert!(kubectl(&["apply", "-f", work]).contains("configmap/settings created"));
+    assert!(kubectl(&["apply", "-f", work]).contains("configmap/settings unchanged"));
+    assert!(server.run(&["diff", "-f", work]).status.success(), "nothing differs");
+    std::fs::write(&file, WORK.replace("colour: blue", "colour: red")).expect("written");
+    let diff = server.run(&["diff", "-f", work]);
+    assert_eq!(diff.status.code(), Some(1), "{}", text(&diff.stderr));
+    assert!(text(&diff.stdout).contains("+  colour: red"), "{}", text(&diff.stdout));
+    kubectl(&["apply", "--server-side", "--force-conflicts", "-f", work]);
+    assert_eq!(kubectl(&["get", "cm", "settings", "-o", "jsonpath={.data.colour}"]), "red");
+    std::fs::write(&file, WORK.replace("colour: blue", "colour: green")).expect("written");
+    let conflict = server.run(&["apply", "--server-side", "--field-manager", "somebody", "-f", work]);
+    assert!(text(&conflict.stderr).contains("conflict with \"kubectl\""), "{}", text(&conflict.stderr));
+
+    kubectl(&["label", "cm", "settings", "team=shop"]);
+    kubectl(&["annotate", "cm", "settings", "note=seen"]);
+    assert_eq!(kubectl(&["get", "cm", "-l", "team=shop", "-o", "name"]), "configmap/settings\n");
+    kubectl(&["patch", "cm", "settings", "--type=json", "-p", r#"[{"op":"add","path":"/data/size","value":"L"}]"#]);
+    kubectl(&[
+        "patch",
+        "deployment",
+        "web",
+        "-p",
+        r#"{"spec":{"template":{"spec":{"containers":[{"name":"web","env":[{"name":"A","value":"b"}]}]}}}}"#,
+    ]);
+    let edited = server.command(&["edit", "cm", "settings"]).env("KUBE_EDITOR", "sed -i s/red/purple/").output();
+    let edited = edited.expect("kubectl starts");
+    assert!(text(&edited.stdout).contains("configmap/settings edited"), "{}", text(&edited.stderr));
+    assert_eq!(kubectl(&["get", "cm", "settings", "-o", "jsonpath={.data.colour}{.data.size}"]), "purpleL");
+
+    assert!(kubectl(&["rollout", "status", "deployment/web", "--timeout=60s"]).contains("successfully rolled out"));
+    assert!(kubectl(&["get", "deploy,rs,pods"]).contains("2/2"));
+    kubectl(&["scale", "deployment/web", "--replicas=1"]);
+    kubectl(&["wait", "--for=jsonpath={.status.replicas}=1", "deployment/web", "--timeout=60s"]);
+    assert!(kubectl(&["logs", "deployment/web"]).contains("serving"));
+    kubectl(&["create", "job", "once", "--image=busybox", "--", "true"]);
+    kubectl(&["wait", "--for=condition=complete", "job/once", "--timeout=60s"]);
+
+    let mut watch = server
+        .command(&["get", "cm", "-l", "app=web", "-w", "-o", "name"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("kubectl starts");
+    let mut seen = std::io::BufReader::new(watch.stdout.take().expect("it is piped")).lines();
+    assert_eq!(seen.next().expect("a line").expect("text"), "configmap/settings");
+    kubectl(&["label", "cm", "settings", "team-"]);
+    assert_eq!(seen.next().expect("a line").expect("text"), "configmap/settings");
+    watch.kill().expect("killed");
+    watch.wait().expect("ended");
+
+    assert!(kubectl(&["describe", "cm", "settings"]).contains("purple"));
+    assert!(kubectl(&["describe", "node", "tekton-local"]).contains("KubeletReady"));
+    let resources = kubectl(&["api-resources"]);
+    assert!(resources.contains("tekton.dev/v1") && resources.contains("deploy"), "{resources}");
+    assert!(kubectl(&["explain", "pod.spec.containers"]).contains("FIELDS"));
+    assert!(kubectl(&["explain", "taskrun"]).contains("TaskRun"));
+    assert_eq!(kubectl(&["auth", "can-i", "delete", "pods"]), "yes\n");
+    kubectl(&["delete", "-f", work]);
+    assert!(!kubectl(&["get", "all", "-o", "name"]).contains("deployment"));
 }

@@ -71,7 +71,7 @@ fn compare(limit: &Value, resources: &Value, kind: &str, broken: &mut Vec<String
         let bound = quantity::nanos(least);
         match amount("requests", what) {
             None => {
-                broken.push(format!("minimum {what} usage per {kind} is {}.  No request is specified", shown(least)))
+                broken.push(format!("minimum {what} usage per {kind} is {}.  No request is specified", shown(least)));
             }
             own if own < bound => {
                 let own = shown(&resources["requests"][what.as_str()]);

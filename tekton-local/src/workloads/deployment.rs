@@ -35,11 +35,12 @@ pub(super) async fn reconcile(cluster: &Cluster, key: &Key, deployment: &Value) 
     status(cluster, key, deployment, new.first(), &old).await
 }
 
+/// Characters of which no words are made.
+const LETTERS: &[u8; 16] = b"bcdfghjklmnpqrst";
+
 /// A short name for a template: equal templates have the same.
 fn hash(template: &Value) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, template.to_string().as_bytes());
-    // Characters of which no words are made.
-    const LETTERS: &[u8; 16] = b"bcdfghjklmnpqrst";
     digest.as_ref().iter().take(10).map(|byte| char::from(LETTERS[usize::from(byte % 16)])).collect()
 }
 

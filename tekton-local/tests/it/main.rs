@@ -2,6 +2,7 @@
 
 mod access;
 mod cluster;
+mod informer;
 mod node;
 mod restart;
 mod streams;

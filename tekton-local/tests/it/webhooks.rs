@@ -135,8 +135,8 @@ fn answer(path: &str, request: &Value) -> Value {
         "/check" | "/keep" => json!({"allowed": true}),
         name => {
             let field = name.trim_start_matches('/');
-            let patch = json!([{"op": "add", "path": format!("/data/{field}"), "value": "yes"}]);
-            json!({"allowed": true, "patchType": "JSONPatch", "patch": BASE64.encode(patch.to_string())})
+            let operations = json!([{"op": "add", "path": format!("/data/{field}"), "value": "yes"}]);
+            json!({"allowed": true, "patchType": "JSONPatch", "patch": BASE64.encode(operations.to_string())})
         }
     }
 }

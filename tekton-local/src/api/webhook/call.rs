@@ -124,8 +124,8 @@ impl Api {
 fn of_url(url: &str) -> Result<Address, String> {
     let uri: Uri = url.parse().map_err(|error| format!("{url}: {error}"))?;
     let host = uri.host().unwrap_or_default();
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let loopback = host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    let number = host.trim_start_matches('[').trim_end_matches(']');
+    let loopback = host == "localhost" || number.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
     if uri.scheme_str() != Some("https") || !loopback {
         return Err(format!("{url} is not called: the local cluster calls webhooks on loopback over https only"));
     }
