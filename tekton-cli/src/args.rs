@@ -296,10 +296,13 @@ pub(crate) enum OutputFormat {
 
 /// `tekton validate`.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit code: 0 nothing is wrong; 1 something is; 2 a file cannot be read, or bad usage.")]
+#[command(after_help = "\
+Exit code: 0 no errors; 1 errors; 2 a file cannot be read, or bad usage. Warnings of --lint leave it at 0.
+
+Documents of other APIs are passed over and counted.")]
 pub(crate) struct ValidateArguments {
     /// Files or directories of manifests, or `-` for standard input. Documents are checked together.
-    #[arg(value_name = "FILE", required = true)]
+    #[arg(value_name = "FILE", required_unless_present = "explain")]
     pub(crate) files: Vec<PathBuf>,
     /// Tekton's configuration.
     #[command(flatten)]
@@ -307,6 +310,13 @@ pub(crate) struct ValidateArguments {
     /// Also report what is legal but unwise.
     #[arg(long)]
     pub(crate) lint: bool,
+    /// Mend in place what can be mended mechanically, keeping comments and layout, and say what was; with `-` the
+    /// mended text goes to standard output and the report to standard error.
+    #[arg(long)]
+    pub(crate) fix: bool,
+    /// Print what a code means and what to do.
+    #[arg(long, value_name = "CODE", conflicts_with_all = ["files", "fix", "lint"])]
+    pub(crate) explain: Option<String>,
     /// Shape of the report.
     #[arg(short, long, value_enum, default_value_t = ReportFormat::Human)]
     pub(crate) output: ReportFormat,

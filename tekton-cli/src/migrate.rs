@@ -97,5 +97,6 @@ fn finding(source: &Source, note: &Note) -> Finding {
         object: note.object.clone(),
         diagnostic,
         spans: vec![note.span],
+        fix: None,
     }
 }

@@ -3,6 +3,7 @@
 //! Where this machine does not permit namespaces, the tests that run steps print that they were skipped.
 
 mod migrate;
+mod validate;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

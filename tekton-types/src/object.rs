@@ -253,7 +253,7 @@ impl Object {
 fn unknown_kind(node: &Node<'_>, api_version: &str, kind: &str) -> DecodeError {
     let span = node.get("kind").or_else(|| node.get("apiVersion")).map_or(node.span, |node| node.span);
     let found = removed::KINDS.iter().find(|(removed, _)| *removed == kind);
-    let served = || KINDS.iter().rev().find(|(_, served)| *served == kind).map(|(version, _)| *version);
+    let served = || KINDS.iter().find(|(_, served)| *served == kind).map(|(version, _)| *version);
     let (message, problem) = if let Some((_, general)) = found {
         let type_ = node.get("spec").and_then(|spec| spec.get("type")).and_then(Node::as_str);
         let replacement = match type_ {

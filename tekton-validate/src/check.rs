@@ -7,10 +7,11 @@ use tekton_types::yaml::{self, Document, Span};
 
 use crate::config_map::validate_config_map;
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::locate::locate;
+use crate::fix::Fix;
+use crate::locate::{locate, places};
 use crate::object::{Operation, validate_with_source};
 use crate::presence::without_a_value;
-use crate::{crossdoc, lint, suggest};
+use crate::{crossdoc, lint, misread, suggest};
 
 /// A file to check.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +46,8 @@ pub struct Finding {
     pub diagnostic: Diagnostic,
     /// Where, one for each path; at least one.
     pub spans: Vec<Span>,
+    /// A change that settles it, when there is a mechanical one.
+    pub fix: Option<Fix>,
 }
 
 /// What a check came to.
@@ -75,176 +78,177 @@ impl Report {
     }
 }
 
-/// An object that was read, with where it came from.
-pub(crate) struct Checked<'a> {
-    pub(crate) source: usize,
-    pub(crate) document: Document<'a>,
-    pub(crate) object: Object,
-    /// Paths of values that could not be read; rules about them would say nothing new.
+/// What is known of one file before it is seen together with others.
+#[derive(Debug)]
+pub struct FileReport<'a> {
+    source: &'a Source,
+    report: Report,
+    objects: Vec<Checked<'a>>,
+}
+
+/// An object that was read.
+#[derive(Debug)]
+struct Checked<'a> {
+    document: Document<'a>,
+    object: Object,
+    /// Paths of values that could not be read, and of fields that are there under a misspelt name; rules about them
+    /// would say nothing new.
     unreadable: Vec<String>,
 }
 
 /// Checks files together.
 pub fn check_files(sources: &[Source], options: &Options) -> Report {
-    let mut report = Report::default();
-    let mut objects: Vec<Checked<'_>> = Vec::new();
-    for (index, source) in sources.iter().enumerate() {
-        for document in yaml::parse_each(&source.text) {
-            match document {
-                Ok(document) => read(index, source, document, options, &mut objects, &mut report),
-                Err(error) => {
-                    let mut diagnostic = Diagnostic::new("yaml", Severity::Error, error.message, []);
-                    diagnostic.help = suggest::for_text(&diagnostic.message, line_of(&source.text, error.span));
-                    report.findings.push(Finding {
-                        file: source.name.clone(),
-                        document: error.document,
-                        object: String::new(),
-                        diagnostic,
-                        spans: vec![error.span],
-                    });
-                }
+    together(sources.iter().map(|source| check_file(source, options)).collect(), options)
+}
+
+/// Checks the documents of one file, each by itself. Files can be checked side by side and then [`together`].
+pub fn check_file<'a>(source: &'a Source, options: &Options) -> FileReport<'a> {
+    let mut file = FileReport { source, report: Report::default(), objects: Vec::new() };
+    for document in yaml::parse_each(&source.text) {
+        match document {
+            Ok(document) => file.read(document, options),
+            Err(error) => {
+                let mut diagnostic = Diagnostic::new("yaml", Severity::Error, error.message, []);
+                diagnostic.help = suggest::for_yaml(&diagnostic.message, line_of(&source.text, error.span));
+                file.report.findings.push(Finding {
+                    file: source.name.clone(),
+                    document: error.document,
+                    object: String::new(),
+                    diagnostic,
+                    spans: vec![error.span],
+                    fix: None,
+                });
             }
         }
     }
-    for checked in &objects {
-        let json = checked.document.to_json();
-        let mut found = validate_with_source(&checked.object, &json, &options.config, Operation::Create);
-        if checked.object.name().is_empty() && has_generate_name(&checked.object) {
-            // The API server makes up the name before rules look at it.
-            found.retain(|d| d.paths != ["metadata.name"]);
-        }
-        found.extend(without_a_value(&json).into_iter().map(|path| {
-            Diagnostic::new("no-value", Severity::Error, "there is no value", [path])
-                .with_help("write `value: \"\"` for an empty one")
-        }));
-        found.retain(|d| !d.paths.iter().any(|path| checked.unreadable.contains(path)));
-        if options.lint {
-            found.extend(lint::lint(&checked.object));
-        }
-        report.findings.extend(found.into_iter().map(|d| place(&sources[checked.source].name, checked, d)));
+    for checked in &file.objects {
+        let findings = validated(source, checked, options);
+        file.report.findings.extend(findings);
+    }
+    file
+}
+
+/// Puts the reports of files together, and checks across them unless each document is looked at alone.
+pub fn together(files: Vec<FileReport<'_>>, options: &Options) -> Report {
+    let mut report = Report::default();
+    let mut findings: Vec<(usize, Finding)> = Vec::new();
+    let mut objects = Vec::new();
+    for (index, file) in files.into_iter().enumerate() {
+        report.checked += file.report.checked;
+        report.skipped += file.report.skipped;
+        findings.extend(file.report.findings.into_iter().map(|finding| (index, finding)));
+        objects.extend(file.objects.into_iter().map(|checked| (index, file.source, checked)));
     }
     if !options.alone {
-        let all: Vec<(usize, &Object)> = objects.iter().map(|c| (c.source, &c.object)).collect();
-        for (index, diagnostic) in crossdoc::check(&all) {
-            let checked = &objects[index];
-            report.findings.push(place(&sources[checked.source].name, checked, diagnostic));
+        let all: Vec<(usize, &Object)> = objects.iter().map(|(file, _, checked)| (*file, &checked.object)).collect();
+        for (position, diagnostic) in crossdoc::check(&all) {
+            let (index, source, checked) = &objects[position];
+            findings.push((*index, place(source, checked, diagnostic, None)));
         }
     }
-    let order = |name: &str| sources.iter().position(|s| s.name == name);
-    report.findings.sort_by_key(|f| (order(&f.file), f.document, f.spans.first().map(|s| s.start)));
+    findings.sort_by_key(|(index, f)| (*index, f.document, f.spans.first().map(|s| s.start)));
+    report.findings = findings.into_iter().map(|(_, finding)| finding).collect();
     report
+}
+
+/// What rules and lint say about an object.
+fn validated(source: &Source, checked: &Checked<'_>, options: &Options) -> Vec<Finding> {
+    let json = checked.document.to_json();
+    let mut found = validate_with_source(&checked.object, &json, &options.config, Operation::Create);
+    if checked.object.name().is_empty() && has_generate_name(&checked.object) {
+        // The API server makes up the name before rules look at it.
+        found.retain(|d| d.paths != ["metadata.name"]);
+    }
+    found.extend(without_a_value(&json).into_iter().map(|path| {
+        Diagnostic::new("no-value", Severity::Error, "there is no value", [path])
+            .with_help("write `value: \"\"` for an empty one")
+    }));
+    found.retain(|d| {
+        let is_known = |path: &String| checked.unreadable.iter().any(|known| known.eq_ignore_ascii_case(path));
+        !d.paths.iter().any(is_known)
+    });
+    let mut findings: Vec<Finding> = found.into_iter().map(|d| place(source, checked, d, None)).collect();
+    if options.lint {
+        let given = lint::Given { text: &source.text, root: &checked.document.root, config: &options.config };
+        let found = lint::lint(&checked.object, &given);
+        findings.extend(found.into_iter().map(|found| place(source, checked, found.diagnostic, found.fix)));
+    }
+    findings
 }
 
 fn has_generate_name(object: &Object) -> bool {
     object.metadata().and_then(|m| m.generate_name.as_deref()).is_some_and(|n| !n.is_empty())
 }
 
-fn read<'a>(
-    index: usize,
-    source: &Source,
-    document: Document<'a>,
-    options: &Options,
-    objects: &mut Vec<Checked<'a>>,
-    report: &mut Report,
-) {
-    let (object, errors) = Object::observe(&document);
-    if let Some(Object::Other(other)) = &object {
-        report.skipped += usize::from(!other.is_null());
-        report.findings.extend(validate_config_map(other).into_iter().map(|diagnostic| Finding {
-            file: source.name.clone(),
+impl<'a> FileReport<'a> {
+    fn read(&mut self, document: Document<'a>, options: &Options) {
+        let (object, errors) = Object::observe(&document);
+        let title = object.as_ref().map(title).unwrap_or_default();
+        let finding = |diagnostic, span, fix| Finding {
+            file: self.source.name.clone(),
             document: document.index,
-            object: object.as_ref().map(title).unwrap_or_default(),
-            spans: vec![locate(&document.root, "data")],
+            object: title.clone(),
             diagnostic,
-        }));
-        return;
+            spans: vec![span],
+            fix,
+        };
+        if let Some(Object::Other(other)) = &object {
+            self.report.skipped += usize::from(!other.is_null());
+            let span = locate(&document.root, "data");
+            let found = validate_config_map(other).into_iter().map(|diagnostic| finding(diagnostic, span, None));
+            self.report.findings.extend(found);
+            return;
+        }
+        self.report.checked += 1;
+        let unreadable = errors.iter().filter_map(unreadable).collect();
+        let found: Vec<Finding> = errors
+            .into_iter()
+            .map(|error| {
+                let (diagnostic, fix) = misread::explain(&error, object.as_ref(), &self.source.text);
+                finding(diagnostic, error.span, fix)
+            })
+            .collect();
+        self.report.findings.extend(found);
+        if let Some(mut object) = object {
+            object.set_defaults(&options.config, true);
+            self.objects.push(Checked { document, object, unreadable });
+        }
     }
-    report.checked += 1;
-    let title = object.as_ref().map(title).unwrap_or_default();
-    let unreadable = errors.iter().filter(|e| e.problem == Problem::BadValue).map(|e| e.path.clone()).collect();
-    report.findings.extend(errors.into_iter().map(|error| Finding {
-        file: source.name.clone(),
-        document: document.index,
-        object: title.clone(),
-        spans: vec![error.span],
-        diagnostic: of_decode(&error, object.as_ref(), line_of(&source.text, error.span)),
-    }));
-    if let Some(mut object) = object {
-        object.set_defaults(&options.config, true);
-        objects.push(Checked { source: index, document, object, unreadable });
+}
+
+/// The path that an error makes rules pass over.
+fn unreadable(error: &DecodeError) -> Option<String> {
+    match &error.problem {
+        Problem::BadValue => Some(error.path.clone()),
+        Problem::UnknownField { suggestion: Some(name), .. } => {
+            let parent = error.path.rsplit_once('.').map_or("", |(parent, _)| parent);
+            Some(format!("{parent}.{name}"))
+        }
+        _ => None,
     }
 }
 
 fn title(object: &Object) -> String {
     let name = object.name();
     let generated = || object.metadata().and_then(|m| m.generate_name.as_deref()).unwrap_or_default();
-    format!("{} {}", object.kind(), if name.is_empty() { generated() } else { name })
+    format!("{} {}", object.kind(), if name.is_empty() { generated() } else { name }).trim_end().to_owned()
 }
 
-fn place(file: &str, checked: &Checked<'_>, mut diagnostic: Diagnostic) -> Finding {
+fn place(source: &Source, checked: &Checked<'_>, mut diagnostic: Diagnostic, fix: Option<Fix>) -> Finding {
     suggest::help(&mut diagnostic, &checked.document.root);
-    let mut spans: Vec<Span> = diagnostic.paths.iter().map(|path| locate(&checked.document.root, path)).collect();
-    if spans.is_empty() {
-        spans.push(locate(&checked.document.root, "spec"));
-    }
-    spans.sort_by_key(|s| s.start);
-    spans.dedup();
     Finding {
-        file: file.to_owned(),
+        file: source.name.clone(),
         document: checked.document.index,
         object: title(&checked.object),
+        spans: places(&source.text, &checked.document.root, &diagnostic),
         diagnostic,
-        spans,
+        fix,
     }
 }
 
-/// Fields that moved from v1beta1 to v1, or are often looked for elsewhere: end of the path, and what to write.
-const MOVED: &[(&str, &str, &str)] = &[
-    ("PipelineRun", "spec.serviceAccountName", "spec.taskRunTemplate.serviceAccountName"),
-    ("PipelineRun", "spec.podTemplate", "spec.taskRunTemplate.podTemplate"),
-    ("PipelineRun", "podTemplate.serviceAccountName", "spec.taskRunTemplate.serviceAccountName"),
-    ("PipelineRun", "spec.timeout", "spec.timeouts.pipeline"),
-    ("PipelineRun", "taskServiceAccountName", "serviceAccountName"),
-    ("PipelineRun", "taskPodTemplate", "podTemplate"),
-    ("TaskRun", "podTemplate.serviceAccountName", "spec.serviceAccountName"),
-    ("", "stepOverrides", "stepSpecs"),
-    ("", "sidecarOverrides", "sidecarSpecs"),
-    ("", "taskRef.bundle", "the bundles resolver: `resolver: bundles` with params `bundle`, `name` and `kind`"),
-    ("", "pipelineRef.bundle", "the bundles resolver: `resolver: bundles` with params `bundle`, `name` and `kind`"),
-    ("", "inputs", "spec.params and spec.workspaces"),
-    ("", "outputs", "spec.results and spec.workspaces"),
-    ("", "conditions", "when"),
-];
-
-fn line_of(text: &str, span: Span) -> &str {
-    text.lines().nth(span.line.saturating_sub(1)).unwrap_or_default()
-}
-
-fn of_decode(error: &DecodeError, object: Option<&Object>, line: &str) -> Diagnostic {
-    let (code, severity) = match &error.problem {
-        Problem::UnknownField { .. } => ("unknown-field", Severity::Error),
-        Problem::DuplicateKey => ("duplicate-key", Severity::Warning),
-        Problem::RemovedKind { .. } => ("removed-kind", Severity::Error),
-        Problem::UnknownKind => ("unknown-kind", Severity::Error),
-        _ => ("wrong-type", Severity::Error),
-    };
-    let mut diagnostic = Diagnostic::new(code, severity, error.message.clone(), [error.path.clone()]);
-    if error.problem == Problem::BadValue {
-        diagnostic.help = suggest::for_text(&error.message, line);
-    }
-    if let Problem::UnknownField { suggestion, .. } = &error.problem {
-        let kind = object.map_or("", Object::kind);
-        let is_step_resources = error.path.ends_with("].resources") && error.path.contains("teps[");
-        let moved = MOVED.iter().find(|(of, end, _)| {
-            (of.is_empty() || *of == kind) && (error.path == *end || error.path.ends_with(&format!(".{end}")))
-        });
-        diagnostic.help = if let Some((_, _, now)) = moved {
-            Some(format!("did you mean {now}?"))
-        } else if is_step_resources {
-            Some("did you mean computeResources?".to_owned())
-        } else {
-            suggestion.map(|name| format!("did you mean {name}?"))
-        };
-    }
-    diagnostic
+/// The line that a span begins in.
+pub(crate) fn line_of(text: &str, span: Span) -> &str {
+    let at = span.start.min(text.len());
+    let start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+    text[start..].lines().next().unwrap_or_default()
 }

@@ -3,13 +3,16 @@
 use std::collections::HashMap;
 
 use tekton_types::Object;
-use tekton_types::v1::{ParamSpec, Pipeline, PipelineRun, PipelineSpec, PipelineTask, Step, Task, TaskRun, TaskSpec};
+use tekton_types::refs::{ResultRef, result_refs};
+use tekton_types::v1::{
+    Param, ParamSpec, Pipeline, PipelineRun, PipelineSpec, PipelineTask, Step, Task, TaskRun, TaskSpec,
+};
 use tekton_types::v1beta1::StepActionSpec;
 
-use crate::beta;
 use crate::binding::{self, ResolvedTask};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::text::quote;
+use crate::{beta, suggest};
 
 /// Objects that references can lead to, by name.
 #[derive(Debug, Default)]
@@ -84,6 +87,39 @@ pub(crate) fn check(given: &[(usize, &Object)]) -> Vec<(usize, Diagnostic)> {
     found
 }
 
+/// What helps against a finding of each code.
+const HELP: &[(&str, &str)] = &[
+    ("step-action-params", "give the StepAction the parameters that it declares without a default, and no others"),
+    ("param-enum", "give one of the values that `enum` lists"),
+    ("param-type", "give a list for an array, a map for an object, a text for a string"),
+    ("object-keys", "give every key that `properties` names and `default` does not"),
+    ("array-index", "give as many elements as are referred to"),
+    ("overrides", "name a step or sidecar of the Task"),
+    ("task-run-specs", "name a task of the pipeline"),
+    (
+        "workspaces",
+        "bind each workspace that is declared and not optional, and no others: `- name: …` with a claim or `emptyDir: {}`",
+    ),
+    ("results", "declare the result under `results` of the task, or correct the name"),
+];
+
+/// What helps when parameters do not fit.
+fn params_help(declared: &[ParamSpec], given: &[Param]) -> String {
+    let missing: Vec<&str> = declared
+        .iter()
+        .filter(|d| d.default.is_none() && !given.iter().any(|p| p.name == d.name))
+        .map(|d| d.name.as_str())
+        .collect();
+    let unknown = given.iter().filter(|p| !declared.iter().any(|d| d.name == p.name));
+    let slip = unknown.filter_map(|p| Some((&p.name, suggest::nearest(&p.name, &missing)?))).next();
+    match (slip, missing.as_slice()) {
+        (Some((written, meant)), _) => format!("`{written}` is given and not declared: did you mean `{meant}`?"),
+        (None, []) => "give a list for an array, a map for an object, a text for a string".to_owned(),
+        (None, [name]) => format!("give it under `params`: `- name: {name}` with a `value`"),
+        (None, _) => "give each of them under `params`, with a `value`".to_owned(),
+    }
+}
+
 /// The spec of a pipeline task, in place or among the given objects.
 fn spec_of<'t>(index: &'t Index<'t>, file: usize, task: &'t PipelineTask) -> Option<&'t TaskSpec> {
     if let Some(embedded) = &task.task_spec {
@@ -100,14 +136,29 @@ struct Checker<'a> {
 }
 
 impl Checker<'_> {
-    fn add(&mut self, code: &'static str, message: String, path: String) {
-        self.found.push(Diagnostic::new(code, Severity::Error, message, [path]));
+    fn verdict(&mut self, code: &'static str, verdict: binding::Result, path: &str) {
+        self.verdict_with(code, verdict, path, || {
+            HELP.iter().find(|(of, _)| *of == code).map(|(_, h)| (*h).to_owned())
+        });
     }
 
-    fn verdict(&mut self, code: &'static str, verdict: binding::Result, path: &str) {
+    fn verdict_with(
+        &mut self,
+        code: &'static str,
+        verdict: binding::Result,
+        path: &str,
+        help: impl FnOnce() -> Option<String>,
+    ) {
         if let Err(problem) = verdict {
-            self.add(code, problem.0, path.to_owned());
+            let mut found = Diagnostic::new(code, Severity::Error, problem.0, [path.to_owned()]);
+            found.help = help();
+            self.found.push(found);
         }
+    }
+
+    /// Parameters that a run or a pipeline task gives to what it refers to.
+    fn params(&mut self, verdict: binding::Result, path: &str, declared: &[ParamSpec], given: &[Param]) {
+        self.verdict_with("params", verdict, path, || Some(params_help(declared, given)));
     }
 
     fn task(&mut self, task: &Task) {
@@ -138,7 +189,8 @@ impl Checker<'_> {
 
     fn run_of_task(&mut self, run: &TaskRun, task: &TaskSpec, by_reference: bool) {
         let spec = &run.spec;
-        self.verdict("params", binding::task_params(&task.params, &spec.params, &[]), "spec.params");
+        let verdict = binding::task_params(&task.params, &spec.params, &[]);
+        self.params(verdict, "spec.params", &task.params, &spec.params);
         self.verdict("param-enum", binding::enum_param(&spec.params, &task.params), "spec.params");
         self.verdict("array-index", binding::task_param_array_index(task, &spec.params), "spec.params");
         self.verdict("overrides", binding::overrides(task, spec), "spec.stepSpecs");
@@ -166,7 +218,8 @@ impl Checker<'_> {
             }
             _ => return,
         };
-        self.verdict("params", binding::required_parameters_provided(&pipeline.params, &spec.params), "spec.params");
+        let verdict = binding::required_parameters_provided(&pipeline.params, &spec.params);
+        self.params(verdict, "spec.params", &pipeline.params, &spec.params);
         self.verdict("param-type", binding::param_types_matching(pipeline, &spec.params), "spec.params");
         self.verdict("object-keys", binding::object_param_required_keys(&pipeline.params, &spec.params), "spec.params");
         self.verdict("param-enum", binding::enum_param(&spec.params, &pipeline.params), "spec.params");
@@ -202,23 +255,42 @@ impl Checker<'_> {
                         .cloned()
                         .collect();
                     let verdict = binding::resolved_task(&task.name, &declared, &task.params, task.matrix.as_ref());
-                    self.verdict("params", verdict, &format!("{path}.params"));
+                    self.params(verdict, &format!("{path}.params"), &declared, &task.params);
                 }
                 resolved.push(ResolvedTask { task, spec, is_custom });
             }
         }
         if all_known {
-            self.verdict("results", binding::pipeline_task_results(&resolved), &format!("{path}.tasks"));
+            self.results(&resolved, path);
             self.verdict("results", binding::pipeline_results(pipeline, &resolved), &format!("{path}.results"));
         }
         let verdict = binding::optional_workspaces(&pipeline.workspaces, &resolved);
         self.verdict("workspaces", verdict, &format!("{path}.workspaces"));
     }
 
+    /// Results that tasks refer to; a task's wrong reference is told where it stands.
+    fn results(&mut self, resolved: &[ResolvedTask<'_>], path: &str) {
+        let Err(problem) = binding::pipeline_task_results(resolved) else { return };
+        let mut found = Diagnostic::new("results", Severity::Error, problem.0, [path.to_owned()])
+            .with_help("declare the result under `results` of the task, or correct the name");
+        let target = |name: &str| resolved.iter().find(|t| t.task.name == name).and_then(|t| t.spec);
+        let references = resolved.iter().flat_map(|task| result_refs(task.task));
+        let missing = references.filter_map(|r| Some((r, target(r.pipeline_task)?)));
+        let wrong = |(r, spec): &(ResultRef<'_>, &TaskSpec)| !spec.results.iter().any(|known| known.name == r.result);
+        if let Some((reference, spec)) = missing.into_iter().find(wrong) {
+            found.about = Some(format!("$(tasks.{}.results.{}", reference.pipeline_task, reference.result));
+            let known: Vec<&str> = spec.results.iter().map(|r| r.name.as_str()).collect();
+            if let Some(near) = suggest::nearest(reference.result, &known) {
+                found.help = Some(format!("did you mean `{near}`?"));
+            }
+        }
+        self.found.push(found);
+    }
+
     /// A task by reference: its parameters and workspaces, each problem at its place.
     fn referenced_task(&mut self, task: &PipelineTask, spec: &TaskSpec, path: &str) {
         let verdict = binding::resolved_task(&task.name, &spec.params, &task.params, task.matrix.as_ref());
-        self.verdict("params", verdict, &format!("{path}.params"));
+        self.params(verdict, &format!("{path}.params"), &spec.params, &task.params);
         let name = task.task_ref.as_ref().map_or("", |r| r.name.as_str());
         for declared in spec.workspaces.iter().filter(|d| !d.optional) {
             if !task.workspaces.iter().any(|b| b.name == declared.name) {
@@ -228,7 +300,10 @@ impl Checker<'_> {
                     quote(&declared.name),
                     quote(&task.name)
                 );
-                self.add("unbound-workspace", message, format!("{path}.workspaces"));
+                let help = format!("bind it: `workspaces: [{{name: {}, workspace: …}}]`", declared.name);
+                let path = format!("{path}.workspaces");
+                let found = Diagnostic::new("unbound-workspace", Severity::Error, message, [path]);
+                self.found.push(found.with_help(help));
             }
         }
         for (index, bound) in task.workspaces.iter().enumerate() {

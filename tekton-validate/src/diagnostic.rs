@@ -26,6 +26,8 @@ pub struct Diagnostic {
     pub paths: Vec<String>,
     /// More about it; empty when there is no more.
     pub details: String,
+    /// The part of a field's text that it is about, such as `$(params.x)` in a script.
+    pub about: Option<String>,
     /// What would help, when something simple would.
     pub help: Option<String>,
 }
@@ -44,8 +46,16 @@ impl Diagnostic {
             message: message.into(),
             paths: paths.into_iter().collect(),
             details: String::new(),
+            about: None,
             help: None,
         }
+    }
+
+    /// Says which part of the field's text it is about.
+    #[must_use]
+    pub fn with_about(mut self, text: impl Into<String>) -> Self {
+        self.about = Some(text.into());
+        self
     }
 
     /// Adds what would help.
@@ -81,6 +91,7 @@ pub(crate) fn from_errors(errors: Errors) -> Vec<Diagnostic> {
                 message: e.message,
                 paths: e.paths,
                 details: e.details,
+                about: e.about,
                 help: help.map(str::to_owned),
             }
         })
@@ -88,7 +99,7 @@ pub(crate) fn from_errors(errors: Errors) -> Vec<Diagnostic> {
 }
 
 /// Codes by how messages begin or what they hold, most specific first, and what helps.
-const CODES: &[(&str, &str, Option<&str>)] = &[
+pub(crate) const CODES: &[(&str, &str, Option<&str>)] = &[
     ("missing field(s)", "missing-field", None),
     ("must not set the field(s)", "disallowed-field", None),
     ("expected exactly one, got neither", "one-of", None),
@@ -98,7 +109,7 @@ const CODES: &[(&str, &str, Option<&str>)] = &[
         Some("keep one of these fields, or give each element a name of its own"),
     ),
     ("expected exactly one, got multiple", "one-of", None),
-    ("expected at least one", "empty-spec", None),
+    ("expected at least one", "empty-spec", Some("add at least one")),
     (
         "requires \"enable-api-fields\"",
         "feature-gate",
@@ -125,37 +136,53 @@ const CODES: &[(&str, &str, Option<&str>)] = &[
         "variable-isolated",
         Some("a whole array must be an element of its own: `- $(params.a[*])`"),
     ),
-    ("invalid variable reference", "variable-prefix", None),
+    (
+        "invalid variable reference",
+        "variable-prefix",
+        Some("begin it with `params`, `tasks`, `context`, `workspaces` or `finally`"),
+    ),
     (
         "cycle detected",
         "cycle",
         Some("one of these tasks must not wait for another: drop a `runAfter` or a result reference"),
     ),
-    ("already present in Graph", "duplicate-name", None),
+    ("already present in Graph", "duplicate-name", Some("give each task a name of its own")),
     ("couldn't add link", "unknown-task", Some("correct the name in `runAfter` or in the result reference")),
-    ("cannot be used with", "conflicting-fields", None),
-    ("must be unique", "duplicate-name", None),
-    ("appears more than once", "duplicate-name", None),
-    ("provided by pipelinerun more than once", "duplicate-name", None),
-    ("multiple volumes with same name", "duplicate-name", None),
+    (
+        "cannot be used with",
+        "conflicting-fields",
+        Some("keep one of them: a script is run by its own first line, `#!/bin/sh` if it has none"),
+    ),
+    ("must be unique", "duplicate-name", Some("give each a name of its own")),
+    ("appears more than once", "duplicate-name", Some("keep one of them")),
+    ("provided by pipelinerun more than once", "duplicate-name", Some("keep one of them")),
+    ("multiple volumes with same name", "duplicate-name", Some("give each a name of its own")),
     (
         "invalid resource name",
         "name-format",
         Some("use lower-case letters, digits, `-` and `.`; at most 63 characters"),
     ),
     ("Invalid resource name", "name-format", Some("use at most 63 characters")),
-    ("invalid key name", "name-format", None),
-    ("variable names is invalid", "name-format", None),
-    ("name format is invalid", "name-format", None),
+    (
+        "invalid key name",
+        "name-format",
+        Some("use letters, digits, `-`, `_` and `.`, and begin with a letter, a digit or `_`"),
+    ),
+    (
+        "variable names is invalid",
+        "name-format",
+        Some("use letters, digits, `-`, `_` and `.`, and begin with a letter"),
+    ),
+    ("name format is invalid", "name-format", Some("use letters, digits, `-` and `_`, and begin with a letter")),
     (
         "custom task ",
         "custom-task",
         Some("`kind` and `apiVersion` of a reference name a custom task; for a Task leave both out"),
     ),
-    ("invalid apiVersion format", "custom-task", None),
+    ("invalid apiVersion format", "custom-task", Some("write `group/version`, or leave apiVersion out for a Task")),
     ("execution status", "status-reference", Some("only `finally` tasks can read the status of tasks")),
-    ("is not defined in the pipeline", "unknown-task", None),
-    ("referencing a nonexistent task", "unknown-task", None),
+    ("is not defined in the pipeline", "unknown-task", Some("correct the name, or add the task")),
+    ("referencing a nonexistent task", "unknown-task", Some("correct the name, or add the task")),
     (
         "expects workspace with name",
         "unknown-workspace",
@@ -168,11 +195,15 @@ const CODES: &[(&str, &str, Option<&str>)] = &[
         "cel",
         Some("variables are text when the guard is compiled: write `'$(params.x)' == 'y'`"),
     ),
-    ("should be <=", "timeout", None),
-    ("should be >= 0", "negative", None),
-    ("updates are allowed", "immutable", None),
-    ("is immutable", "immutable", None),
-    ("does not match default value's type", "param-type", None),
+    ("should be <=", "timeout", Some("make it shorter, or the time-out of the run longer")),
+    ("should be >= 0", "negative", Some("write 0 for no limit")),
+    ("updates are allowed", "immutable", Some("make a new run")),
+    ("is immutable", "immutable", Some("make a new run")),
+    (
+        "does not match default value's type",
+        "param-type",
+        Some("give a list for an array, a map for an object, a text for a string, or correct `type`"),
+    ),
     ("invalid value", "invalid-value", None),
 ];
 

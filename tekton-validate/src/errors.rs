@@ -9,11 +9,23 @@ pub(crate) struct FieldError {
     pub(crate) message: String,
     pub(crate) paths: Vec<String>,
     pub(crate) details: String,
+    /// The part of the field's text that it is about: `$(params.x)`, the name of a task.
+    pub(crate) about: Option<String>,
 }
 
 impl FieldError {
     pub(crate) fn new(message: impl Into<String>, paths: &[&str]) -> Self {
-        Self { message: message.into(), paths: paths.iter().map(|&p| p.to_owned()).collect(), details: String::new() }
+        Self {
+            message: message.into(),
+            paths: paths.iter().map(|&p| p.to_owned()).collect(),
+            details: String::new(),
+            about: None,
+        }
+    }
+
+    pub(crate) fn about(mut self, text: impl Into<String>) -> Self {
+        self.about = Some(text.into());
+        self
     }
 
     pub(crate) fn details(mut self, details: impl Into<String>) -> Self {

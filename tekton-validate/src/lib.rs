@@ -17,7 +17,8 @@
 //! - [`validate`] gives the verdict of admission on one object, and [`field_error`] prints it as upstream's webhook
 //!   does, byte for byte. [`part`] gives access to the parts of objects that upstream validates alone.
 //! - [`check_files`] reads whole files: parse, decode, default, validate, documents checked together, lint. Every
-//!   finding has its place in the text; [`render`] shows them to people, editors and code hosts.
+//!   finding has its place in the text; [`render`] shows them to people, editors and code hosts, [`fix`] makes the
+//!   mechanical changes, and [`catalogue`] explains every code.
 //! - [`binding`] has the checks of a run against what it runs, which the engine makes when a run starts.
 //!
 //! ```
@@ -35,8 +36,9 @@
 pub mod binding;
 pub mod part;
 
+pub mod catalogue;
 pub mod check;
-pub mod lint;
+pub mod fix;
 pub mod locate;
 pub mod render;
 
@@ -46,6 +48,8 @@ mod crossdoc;
 mod diagnostic;
 mod errors;
 mod gates;
+mod lint;
+mod misread;
 mod names;
 mod object;
 pub mod pattern;
@@ -55,7 +59,7 @@ mod suggest;
 mod text;
 mod vars;
 
-pub use check::{Finding, Options, Report, Source, check_files};
+pub use check::{FileReport, Finding, Options, Report, Source, check_file, check_files, together};
 pub use config_map::validate_config_map;
 pub use diagnostic::{Diagnostic, Severity, field_error};
 pub use gates::Version;

@@ -1,13 +1,16 @@
 //! Reports as people and machines read them: compiler-like text, JSON, SARIF, GitHub annotations.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 use tekton_types::yaml::Span;
 
+use crate::catalogue::{self, rule};
 use crate::check::{Finding, Report, Source};
-use crate::diagnostic::Severity;
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::fix::Fix;
 
 fn word(severity: Severity) -> &'static str {
     match severity {
@@ -68,15 +71,29 @@ fn one(out: &mut String, finding: &Finding, text: &str) {
     if let Some(help) = &diagnostic.help {
         let _ = writeln!(out, "{pad} = help: {help}");
     }
+    if let Some(fix) = &finding.fix {
+        let _ = writeln!(out, "{pad} = --fix: {}", fix.title);
+    }
 }
 
 fn headline(finding: &Finding) -> String {
     let diagnostic = &finding.diagnostic;
+    let message = shortened(diagnostic);
     let paths: Vec<&str> = diagnostic.paths.iter().map(String::as_str).filter(|p| !p.is_empty()).collect();
-    if paths.is_empty() || diagnostic.message.contains(paths[0]) {
-        return diagnostic.message.clone();
+    if paths.is_empty() || message.contains(paths[0]) {
+        return message.into_owned();
     }
-    format!("{}: {}", diagnostic.message, paths.join(", "))
+    format!("{message}: {}", paths.join(", "))
+}
+
+/// The message; upstream quotes a whole script where one of its variables is wrong, here the variable is enough.
+fn shortened(diagnostic: &Diagnostic) -> Cow<'_, str> {
+    const LONG: usize = 120;
+    let message = diagnostic.message.as_str();
+    match (&diagnostic.about, message.split_once(" in \"")) {
+        (Some(about), Some((head, _))) if message.len() > LONG => format!("{head} in \"{about}\"").into(),
+        _ => message.into(),
+    }
 }
 
 fn snippet(out: &mut String, text: &str, span: Span, width: usize) {
@@ -114,6 +131,8 @@ pub fn json(report: &Report) -> Value {
                 "details": diagnostic.details,
                 "help": diagnostic.help,
                 "places": places,
+                "fix": finding.fix.as_ref().map(fix_json),
+                "url": rule(diagnostic.code).map(catalogue::Rule::url),
             })
         })
         .collect();
@@ -126,57 +145,122 @@ pub fn json(report: &Report) -> Value {
     })
 }
 
+fn fix_json(fix: &Fix) -> Value {
+    let edits = fix.edits.iter().map(|e| json!({ "start": e.range.start, "end": e.range.end, "text": e.text }));
+    json!({ "title": fix.title, "edits": edits.collect::<Vec<_>>() })
+}
+
 /// A report as SARIF 2.1.0, for code hosts.
 pub fn sarif(report: &Report) -> Value {
-    let rules: BTreeSet<&str> = report.findings.iter().map(|f| f.diagnostic.code).collect();
-    let rules: Vec<Value> = rules.into_iter().map(|code| json!({ "id": code })).collect();
-    let results: Vec<Value> = report
-        .findings
-        .iter()
-        .map(|finding| {
-            let locations: Vec<Value> = finding
-                .spans
-                .iter()
-                .map(|s| {
-                    json!({ "physicalLocation": {
-                        "artifactLocation": { "uri": finding.file },
-                        "region": { "startLine": s.line, "startColumn": s.column },
-                    }})
-                })
-                .collect();
-            json!({
-                "ruleId": finding.diagnostic.code,
-                "level": word(finding.diagnostic.severity),
-                "message": { "text": headline(finding) },
-                "locations": locations,
-            })
+    let codes: BTreeSet<&str> = report.findings.iter().map(|f| f.diagnostic.code).collect();
+    let rules: Vec<Value> = codes
+        .into_iter()
+        .map(|code| match rule(code) {
+            Some(rule) => json!({
+                "id": code,
+                "shortDescription": { "text": rule.title },
+                "fullDescription": { "text": rule.text },
+                "helpUri": rule.url(),
+            }),
+            None => json!({ "id": code }),
         })
         .collect();
+    let results: Vec<Value> = report.findings.iter().map(sarif_result).collect();
     json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
         "runs": [{
-            "tool": { "driver": { "name": "tekton", "rules": rules } },
+            "tool": { "driver": {
+                "name": "tekton",
+                "version": env!("CARGO_PKG_VERSION"),
+                "informationUri": env!("CARGO_PKG_REPOSITORY"),
+                "rules": rules,
+            }},
+            "columnKind": "unicodeCodePoints",
             "results": results,
         }],
     })
 }
 
+fn sarif_result(finding: &Finding) -> Value {
+    let uri = uri(&finding.file);
+    let locations: Vec<Value> = finding
+        .spans
+        .iter()
+        .map(|s| {
+            json!({ "physicalLocation": {
+                "artifactLocation": { "uri": uri },
+                "region": {
+                    "startLine": s.line,
+                    "startColumn": s.column,
+                    "byteOffset": s.start,
+                    "byteLength": s.end.saturating_sub(s.start),
+                },
+            }})
+        })
+        .collect();
+    let mut text = headline(finding);
+    if let Some(help) = &finding.diagnostic.help {
+        let _ = write!(text, "\nhelp: {help}");
+    }
+    let mut result = json!({
+        "ruleId": finding.diagnostic.code,
+        "level": word(finding.diagnostic.severity),
+        "message": { "text": text },
+        "locations": locations,
+    });
+    if let Some(fix) = &finding.fix {
+        let replacements: Vec<Value> = fix
+            .edits
+            .iter()
+            .map(|e| {
+                json!({
+                    "deletedRegion": { "byteOffset": e.range.start, "byteLength": e.range.len() },
+                    "insertedContent": { "text": e.text },
+                })
+            })
+            .collect();
+        result["fixes"] = json!([{
+            "description": { "text": fix.title },
+            "artifactChanges": [{ "artifactLocation": { "uri": uri }, "replacements": replacements }],
+        }]);
+    }
+    result
+}
+
+/// A path as a relative reference: what a URI does not take is written in hexadecimal.
+fn uri(path: &str) -> String {
+    let mut out = String::with_capacity(path.len());
+    for byte in path.trim_start_matches("./").bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
+}
+
 /// A report as workflow commands, which GitHub shows beside the lines.
 pub fn github(report: &Report) -> String {
     let escape = |text: &str| text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
+    let property = |text: &str| escape(text).replace(':', "%3A").replace(',', "%2C");
     let mut out = String::new();
     for finding in &report.findings {
         let span = finding.spans.first().copied().unwrap_or_default();
+        let mut message = headline(finding);
+        if let Some(help) = &finding.diagnostic.help {
+            let _ = write!(message, "\nhelp: {help}");
+        }
         let _ = writeln!(
             out,
             "::{} file={},line={},col={},title={}::{}",
             word(finding.diagnostic.severity),
-            finding.file,
+            property(finding.file.trim_start_matches("./")),
             span.line,
             span.column,
             finding.diagnostic.code,
-            escape(&headline(finding))
+            escape(&message)
         );
     }
     out

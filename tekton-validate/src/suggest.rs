@@ -1,35 +1,141 @@
-//! Help that needs a look at the document: near names, removed kinds, words that YAML takes for booleans.
+//! Help that needs a look at the document: near names, removed kinds, what to add or take away.
 
 use tekton_types::yaml::{Node, Value};
 
 use crate::diagnostic::Diagnostic;
+use crate::locate::node_at;
 
-/// Adds help to a finding about this document where there is something to say.
+/// Adds help to a finding about this document where there is something better to say than what it has.
 pub(crate) fn help(diagnostic: &mut Diagnostic, root: &Node<'_>) {
-    match diagnostic.code {
-        "unknown-variable" => {
-            if let Some(near) = near_param(&diagnostic.message, root) {
-                diagnostic.help = Some(format!("did you mean `{near}`?"));
-            }
+    let better = match diagnostic.code {
+        "unknown-variable" => unknown_variable(diagnostic, root),
+        "custom-task" if has_cluster_task(root) => Some(
+            "ClusterTask was removed: use the cluster resolver, `resolver: cluster` with params `kind`, `name` and `namespace`"
+                .to_owned(),
+        ),
+        "unknown-task" => near_word(&diagnostic.message, &names(root, &["tasks", "finally"])),
+        "unknown-workspace" => near_word(&diagnostic.message, &names(root, &["workspaces"])),
+        "when-operator" => operator(diagnostic, root),
+        "missing-field" => Some(missing(diagnostic)),
+        "disallowed-field" => Some(format!("take {} away", listed(&diagnostic.paths, "and"))),
+        "one-of" if diagnostic.message.ends_with("got neither") => {
+            Some(format!("set one of {}", listed(&diagnostic.paths, "or")))
         }
-        "custom-task" if has_cluster_task(root) => {
-            diagnostic.help = Some(
-                "ClusterTask was removed: use the cluster resolver, `resolver: cluster` with params `kind`, `name` and `namespace`"
-                    .to_owned(),
-            );
+        "one-of" if diagnostic.message.ends_with("got both") && diagnostic.paths.iter().all(|p| p.ends_with("name")) => {
+            Some("another one has this name: give each a name of its own".to_owned())
         }
-        _ => {}
+        "one-of" if diagnostic.message.ends_with("got multiple") => {
+            Some(format!("keep one of {}", listed(&diagnostic.paths, "or")))
+        }
+        _ => None,
+    };
+    if better.is_some() {
+        diagnostic.help = better;
     }
 }
 
-/// Help for a value of a wrong type, and for text that is no YAML.
-pub(crate) fn for_text(message: &str, line: &str) -> Option<String> {
-    if line.contains("{{") {
-        return Some("a template's placeholder is no YAML by itself: fill it in first, or quote it".to_owned());
+/// Help for text that is no YAML.
+pub(crate) fn for_yaml(message: &str, line: &str) -> Option<String> {
+    let text = line.trim_start();
+    let help = if line.contains("{{") {
+        "a template's placeholder is no YAML by itself: fill it in first, or quote it"
+    } else if line.contains('\t') {
+        "indent with spaces: YAML takes no tabs there"
+    } else if text.starts_with(['@', '`', '%', '*', '&', '!']) || line.contains(": *") || line.contains(": %") {
+        "quote a text that begins with a sign of YAML's own: `\"…\"`"
+    } else if message.contains("mapping values are not allowed") {
+        "quote a text that holds `: `, and give keys of one map the same indentation"
+    } else if message.contains("quoted scalar") || message.contains("unexpected end of stream") {
+        "close the quote, bracket or brace that is open"
+    } else {
+        "check the indentation: keys of one map begin in one column, elements of a list with `- `"
+    };
+    Some(help.to_owned())
+}
+
+/// The last parts of paths, as a list in words.
+fn listed(paths: &[String], last: &str) -> String {
+    let name = |path: &String| {
+        let last = path.rsplit('.').next().unwrap_or(path);
+        // Some rules spell a field as Go does.
+        let (first, rest) = last.split_at(last.chars().next().map_or(0, char::len_utf8));
+        format!("`{}{rest}`", first.to_lowercase())
+    };
+    let names: Vec<String> = paths.iter().map(name).collect();
+    match names.split_last() {
+        Some((only, [])) => only.clone(),
+        Some((end, rest)) => format!("{} {last} {end}", rest.join(", ")),
+        None => "it".to_owned(),
     }
-    let value = line.rsplit([':', '-']).next().unwrap_or_default().trim();
-    let is_word = ["y", "n", "yes", "no", "on", "off", "true", "false"].contains(&value.to_lowercase().as_str());
-    (is_word && message.contains("bool")).then(|| format!("YAML reads {value} as a boolean: write \"{value}\""))
+}
+
+fn missing(diagnostic: &Diagnostic) -> String {
+    let parent = diagnostic.paths.first().and_then(|path| path.rsplit_once('.')).map_or("", |(parent, _)| parent);
+    let fields = listed(&diagnostic.paths, "and");
+    if parent.is_empty() { format!("add {fields}") } else { format!("add {fields} below `{parent}`") }
+}
+
+fn operator(diagnostic: &Diagnostic, root: &Node<'_>) -> Option<String> {
+    let written = diagnostic.paths.iter().find_map(|path| {
+        let node = node_at(root, path)?;
+        node.as_str().or_else(|| node.get("operator")?.as_str())
+    })?;
+    let negated = matches!(written.to_lowercase().as_str(), "!=" | "not in" | "not-in" | "ne" | "notequals" | "not_in");
+    Some(if negated { "write `notin`".to_owned() } else { "write `in`, or `notin`".to_owned() })
+}
+
+/// Variables of `$(context.…)`.
+const CONTEXT: [&str; 9] = [
+    "pipelineRun.name",
+    "pipelineRun.namespace",
+    "pipelineRun.uid",
+    "pipeline.name",
+    "taskRun.name",
+    "taskRun.namespace",
+    "taskRun.uid",
+    "task.name",
+    "task.retry-count",
+];
+
+fn unknown_variable(diagnostic: &Diagnostic, root: &Node<'_>) -> Option<String> {
+    let inner = diagnostic.about.as_deref()?.strip_prefix("$(")?.strip_suffix(')')?;
+    let near = |name: &str, known: &[&str]| nearest(name, known).map(|near| format!("did you mean `{near}`?"));
+    if let Some(name) = inner.strip_prefix("context.") {
+        return near(name, &CONTEXT).or_else(|| {
+            Some("known are the name, namespace and uid of the run, and the name of what it runs".to_owned())
+        });
+    }
+    let (scope, rest) = inner.split_at(inner.find(['.', '['])?);
+    let rest = rest.trim_start_matches(['.', '[', '\'', '"']);
+    let name = &rest[..rest.find(['.', '[', ']', '\'', '"']).unwrap_or(rest.len())];
+    let list = match scope {
+        "params" => "params",
+        "workspaces" => "workspaces",
+        "results" => "results",
+        "steps" => "steps",
+        _ => return None,
+    };
+    let known = names(root, &[list]);
+    if scope == "params" && known.contains(&name) && inner.contains(&format!("{name}.")) {
+        return Some(format!("`{name}` has no such key: keys of an object stand in its `properties`"));
+    }
+    near(name, &known).or_else(|| Some(format!("declare `{name}` under `{list}`, or correct the name")))
+}
+
+/// A name that a word of the message comes near to without being it.
+fn near_word(message: &str, known: &[&str]) -> Option<String> {
+    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    message
+        .split(|c| !is_part(c))
+        .filter(|word| word.len() > 1 && !known.contains(word))
+        .find_map(|word| nearest(word, known))
+        .map(|near| format!("did you mean `{near}`?"))
+}
+
+/// The known name nearest to another one, when it is near enough to be a slip.
+pub(crate) fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
+    let (distance, nearest) = known.iter().map(|known| (distance(name, known), *known)).min()?;
+    (distance > 0 && distance <= 1 + name.len() / 4).then_some(nearest)
 }
 
 fn has_cluster_task(node: &Node<'_>) -> bool {
@@ -42,38 +148,29 @@ fn has_cluster_task(node: &Node<'_>) -> bool {
     }
 }
 
-/// The declared parameter whose name is nearest to one in the message that nobody declares.
-fn near_param(message: &str, root: &Node<'_>) -> Option<String> {
-    let mut declared = Vec::new();
-    names(root, &mut declared);
-    message.match_indices("$(params.").find_map(|(at, opening)| {
-        let rest = &message[at + opening.len()..];
-        let name = &rest[..rest.find([')', '[', '.'])?];
-        if declared.contains(&name) {
-            return None;
-        }
-        let nearest = declared.iter().map(|d| (distance(name, d), *d)).min()?;
-        (nearest.0 <= 1 + name.len() / 4).then(|| nearest.1.to_owned())
-    })
+/// The names in all lists under these keys.
+fn names<'n>(root: &'n Node<'_>, lists: &[&str]) -> Vec<&'n str> {
+    let mut found = Vec::new();
+    collect(root, lists, &mut found);
+    found
 }
 
-fn names<'n>(node: &'n Node<'_>, found: &mut Vec<&'n str>) {
+fn collect<'n>(node: &'n Node<'_>, lists: &[&str], found: &mut Vec<&'n str>) {
     match &node.value {
         Value::Map(entries) => {
             for entry in entries {
-                if entry.key == "params"
-                    && let Value::Seq(items) = &entry.value.value
+                if let Value::Seq(items) = &entry.value.value
+                    && lists.contains(&entry.key.as_ref())
                 {
                     found.extend(items.iter().filter_map(|item| item.get("name").and_then(Node::as_str)));
                 }
-                names(&entry.value, found);
+                collect(&entry.value, lists, found);
             }
         }
-        Value::Seq(items) => items.iter().for_each(|item| names(item, found)),
+        Value::Seq(items) => items.iter().for_each(|item| collect(item, lists, found)),
         _ => {}
     }
 }
-
 /// How many letters must change to make one name of the other.
 fn distance(a: &str, b: &str) -> usize {
     let sorted = |text: &str| {

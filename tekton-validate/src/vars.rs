@@ -72,8 +72,11 @@ fn match_prefix(text: &str, prefix: &str) -> Option<usize> {
     Some(text.len() - rest.as_str().len())
 }
 
-/// The names referred to, cut at the first dot; or the text of the error that a name has too many dots.
-pub(crate) fn extract<'a>(text: &'a str, prefix: &'a str) -> Result<Vec<&'a str>, String> {
+/// A name referred to, with the reference that it stands in.
+type Named<'a> = (&'a str, &'a str);
+
+/// The names referred to, cut at the first dot; or the error that a name has too many dots.
+fn named<'a>(text: &'a str, prefix: &'a str) -> Result<Vec<Named<'a>>, FieldError> {
     if !text.contains("$(") {
         return Ok(Vec::new());
     }
@@ -81,15 +84,21 @@ pub(crate) fn extract<'a>(text: &'a str, prefix: &'a str) -> Result<Vec<&'a str>
         .map(|reference| {
             if reference.dotted && reference.name.contains('.') {
                 if reference.name.matches('.').count() > 1 {
-                    return Err(format!(
+                    let message = format!(
                         "Invalid referencing of parameters in \"{text}\"! Only two dot-separated components after the prefix \"{prefix}\" are allowed."
-                    ));
+                    );
+                    return Err(FieldError::new(message, &[""]).about(reference.whole));
                 }
-                return Ok(reference.name.split('.').next().unwrap_or_default());
+                return Ok((reference.name.split('.').next().unwrap_or_default(), reference.whole));
             }
-            Ok(reference.name)
+            Ok((reference.name, reference.whole))
         })
         .collect()
+}
+
+/// The names referred to, cut at the first dot; or the text of the error that a name has too many dots.
+pub(crate) fn extract<'a>(text: &'a str, prefix: &'a str) -> Result<Vec<&'a str>, String> {
+    named(text, prefix).map(|found| found.into_iter().map(|(name, _)| name).collect()).map_err(|error| error.message)
 }
 
 /// The references themselves.
@@ -120,37 +129,34 @@ pub(crate) fn trim_array_index(name: &str) -> std::borrow::Cow<'_, str> {
     out.into()
 }
 
-fn one(message: String) -> Errors {
-    FieldError::new(message, &[""]).into()
+fn one(message: String, reference: &str) -> Errors {
+    FieldError::new(message, &[""]).about(reference).into()
 }
 
 /// An error if the text refers to a name that is not among the known ones.
 pub(crate) fn unknown(text: &str, prefix: &str, known: &Names<'_>) -> Errors {
-    match extract(text, prefix) {
-        Err(message) => one(message),
-        Ok(names) => {
-            for name in names {
-                if !known.contains(&*trim_array_index(name)) {
-                    return one(format!("non-existent variable in {}", quote(text)));
-                }
-            }
-            Errors::none()
-        }
+    match named(text, prefix) {
+        Err(error) => error.into(),
+        Ok(found) => match found.into_iter().find(|(name, _)| !known.contains(&*trim_array_index(name))) {
+            Some((_, whole)) => one(format!("non-existent variable in {}", quote(text)), whole),
+            None => Errors::none(),
+        },
     }
 }
 
 /// The same, naming the variable.
 pub(crate) fn unknown_with_detail(text: &str, prefix: &str, known: &Names<'_>) -> Errors {
-    match extract(text, prefix) {
-        Err(message) => one(message),
-        Ok(names) => {
-            for name in names {
+    match named(text, prefix) {
+        Err(error) => error.into(),
+        Ok(found) => {
+            let unknown = |(name, whole)| {
                 let name = trim_array_index(name);
-                if !known.contains(&*name) {
-                    return one(format!("non-existent variable `{name}` in {}", quote(text)));
-                }
+                (!known.contains(&*name)).then_some((name, whole))
+            };
+            match found.into_iter().find_map(unknown) {
+                Some((name, whole)) => one(format!("non-existent variable `{name}` in {}", quote(text)), whole),
+                None => Errors::none(),
             }
-            Errors::none()
         }
     }
 }
@@ -160,12 +166,13 @@ pub(crate) fn prohibited(text: &str, prefix: &str, names: &Names<'_>) -> Errors 
     if names.is_empty() && !text.contains("$(") {
         return Errors::none();
     }
-    match extract(text, prefix) {
-        Err(message) => one(message),
-        Ok(found) if found.iter().any(|name| names.contains(name.strip_suffix("[*]").unwrap_or(name))) => {
-            one(format!("variable type invalid in {}", quote(text)))
-        }
-        Ok(_) => Errors::none(),
+    match named(text, prefix) {
+        Err(error) => error.into(),
+        Ok(found) => match found.into_iter().find(|(name, _)| names.contains(name.strip_suffix("[*]").unwrap_or(name)))
+        {
+            Some((_, whole)) => one(format!("variable type invalid in {}", quote(text)), whole),
+            None => Errors::none(),
+        },
     }
 }
 
@@ -180,14 +187,15 @@ fn bad_pattern(prefix: &str) -> Option<String> {
 /// An error if the text refers to one of these names as a whole.
 pub(crate) fn prohibited_as_whole(text: &str, prefix: &str, names: &Names<'_>) -> Errors {
     if let Some(problem) = bad_pattern(prefix) {
-        return one(format!("extractEntireVariablesFromString failed : failed to parse regex pattern: {problem}"));
+        let message = format!("extractEntireVariablesFromString failed : failed to parse regex pattern: {problem}");
+        return FieldError::new(message, &[""]).into();
     }
     if names.is_empty() || !text.contains("$(") {
         return Errors::none();
     }
     for reference in references(text, prefix) {
         if names.contains(reference.name.strip_suffix("[*]").unwrap_or(reference.name)) {
-            return one(format!("variable type invalid in {}", quote(text)));
+            return one(format!("variable type invalid in {}", quote(text)), reference.whole);
         }
     }
     Errors::none()
@@ -198,15 +206,17 @@ pub(crate) fn isolated(text: &str, prefix: &str, names: &Names<'_>) -> Errors {
     if !text.contains("$(") {
         return Errors::none();
     }
-    match extract(text, prefix) {
-        Err(message) => one(message),
+    match named(text, prefix) {
+        Err(error) => error.into(),
         Ok(found) => {
             let first = references(text, prefix).next().map_or("", |r| r.whole);
-            let hit = found.iter().any(|name| names.contains(name.strip_suffix("[*]").unwrap_or(name)));
-            if hit && text.len() != first.len() {
-                return one(format!("variable is not properly isolated in {}", quote(text)));
+            let hit = found.into_iter().find(|(name, _)| names.contains(name.strip_suffix("[*]").unwrap_or(name)));
+            match hit {
+                Some((_, whole)) if text.len() != first.len() => {
+                    one(format!("variable is not properly isolated in {}", quote(text)), whole)
+                }
+                _ => Errors::none(),
             }
-            Errors::none()
         }
     }
 }

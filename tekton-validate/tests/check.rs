@@ -1,5 +1,7 @@
 //! Whole files as a user gives them, and what the report says.
 
+mod mistakes;
+
 use tekton_types::config::Config;
 use tekton_validate::{Options, Report, Source, check_files, render};
 
@@ -35,12 +37,12 @@ fn an_error_is_shown_at_its_line_with_caret_and_help() {
     let text = render::text(&report, &sources);
     let expected = "\
 error[unknown-variable]: non-existent variable in \"$(params.nope)\": spec.steps[0].args[1]
-  --> ci.yaml:13:29
+  --> ci.yaml:13:30
    |
 13 |     args: [\"$(params.url)\", \"$(params.nope)\"]
-   |                             ^^^^^^^^^^^^^^^^
+   |                              ^^^^^^^^^^^^^^
    = in Task build
-   = help: declare it, or correct the name
+   = help: declare `nope` under `params`, or correct the name
 ";
     assert!(text.contains(expected), "{text}");
     assert!(text.ends_with("1 object checked: 1 error, 0 warnings\n"), "{text}");

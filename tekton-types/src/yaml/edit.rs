@@ -47,6 +47,11 @@ impl<'t> Edits<'t> {
         self.list.is_empty()
     }
 
+    /// The changes so far, in the order in which they were asked for.
+    pub fn changes(&self) -> &[(Range<usize>, String)] {
+        &self.list
+    }
+
     /// How many changes there are; what is left when the list is cut back to it with [`truncate`](Self::truncate).
     pub fn len(&self) -> usize {
         self.list.len()

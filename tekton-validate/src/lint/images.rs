@@ -1,10 +1,9 @@
 //! Images that change under the same name.
 
-use super::warning;
-use crate::diagnostic::Diagnostic;
+use super::{Found, warning};
 
 /// Warns of an image without a tag or digest, or with the tag `latest`.
-pub(super) fn check(image: &str, path: &str, found: &mut Vec<Diagnostic>) {
+pub(super) fn check(image: &str, path: &str, found: &mut Vec<Found>) {
     if image.is_empty() || image.contains("$(") || image.contains("@sha256:") {
         return;
     }
@@ -14,7 +13,8 @@ pub(super) fn check(image: &str, path: &str, found: &mut Vec<Diagnostic>) {
         let message = format!("image {image:?} is whatever was pushed last");
         found.push(
             warning("unpinned-image", message, path.to_owned())
-                .with_help("name a version, or better a digest: `image: name@sha256:…`"),
+                .with_help("name a version, or better a digest: `image: name@sha256:…`")
+                .into(),
         );
     }
 }

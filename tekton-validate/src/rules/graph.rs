@@ -1,6 +1,7 @@
 //! The graph of a pipeline: every dependency exists and there is no cycle.
 
 use tekton_dag::edges;
+use tekton_dag::graph::GraphError;
 use tekton_types::v1::PipelineTask;
 
 use crate::errors::{Errors, FieldError};
@@ -13,7 +14,15 @@ pub(crate) fn validate(version: Version, tasks: &[PipelineTask]) -> Errors {
         Version::V1beta1 => edges::v1beta1_tasks_graph(tasks),
     };
     match graph {
-        Err(problem) => FieldError::invalid_value(problem, "tasks").into(),
+        Err(problem) => {
+            let about = match &problem {
+                GraphError::Unknown { missing: name, .. }
+                | GraphError::Duplicate(name)
+                | GraphError::Cycle { task: name, .. } => Some(name.clone()),
+                _ => None,
+            };
+            FieldError { about, ..FieldError::invalid_value(problem, "tasks") }.into()
+        }
         Ok(_) => Errors::none(),
     }
 }

@@ -204,7 +204,7 @@ pub(crate) fn validate_workspaces(task: &PipelineTask, declared: &Names<'_>) -> 
                 quote(&task.name),
                 quote(wanted)
             );
-            add(FieldError::invalid_value(message, ""));
+            add(FieldError::invalid_value(message, "").about(wanted));
         }
     }
     errors

@@ -29,6 +29,7 @@ fn validate_one(gates: &Gates<'_>, guard: &WhenExpression) -> Errors {
             format!("operator {} is not recognized. valid operators: in,notin", quote(&guard.operator)),
             "",
         )
+        .about(&guard.operator)
         .into();
     }
     if guard.values.is_empty() {
