@@ -1,6 +1,25 @@
 //! A world in memory for the engine: objects, a clock that stands still, calls that fail on demand.
 //!
-//! [`World::pass`] takes one run to the fix point of decide, fetch and apply, as a controller would.
+//! [`World::pass`] takes one run to the fix point of decide, fetch and apply, as a controller would. The clock and
+//! everything that Pods do is up to the caller; [`Simulation`](crate::simulation::Simulation) is such a caller.
+//!
+//! ```
+//! use serde_json::json;
+//! use tekton_conformance::world::World;
+//! use tekton_engine::{Kind, Object};
+//! use tekton_types::v1::TaskRun;
+//!
+//! let mut world = World { fills_in: true, ..World::default() };
+//! world.put(Object::from_json(Kind::ServiceAccount, json!({"metadata": {"name": "default", "namespace": "demo"}}))?);
+//! world.put(Object::from_json(Kind::TaskRun, json!({
+//!     "metadata": {"name": "hello", "namespace": "demo", "uid": "1"},
+//!     "spec": {"taskSpec": {"steps": [{"name": "say", "image": "busybox", "script": "echo hello"}]}},
+//! }))?);
+//! let done = world.pass::<TaskRun>("demo", "hello").expect("the run is there");
+//! assert_eq!(done.created.len(), 1);
+//! assert_eq!(done.created[0].0.key().to_string(), "pods demo/hello-pod");
+//! # Ok::<(), serde_json::Error>(())
+//! ```
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -54,6 +73,39 @@ pub struct Done {
     pub lookups: Vec<(String, bool)>,
     /// When the run is to be looked at again.
     pub wake_at: Option<Timestamp>,
+    /// The controller died before the pass ended.
+    pub died: bool,
+    /// The status was not written, because the run that it was decided on is not the newest.
+    pub conflict: bool,
+    /// How often was decided.
+    pub rounds: usize,
+}
+
+/// What goes wrong in one pass, beside calls that fail. By default nothing does.
+#[derive(Debug, Clone, Default)]
+pub struct Trouble {
+    /// What the caches of the controller still remember; what it reads past them is new.
+    pub stale: Option<Arc<BTreeMap<ObjectKey, Object>>>,
+    /// Every effect is done twice; the controller hears of the second time.
+    pub repeats: bool,
+    /// The effects of each decision are applied in reverse.
+    pub reverses: bool,
+    /// The answer to this effect of the pass, from 0, is lost on its way: it is done and seems to have failed.
+    pub loses_reply: Option<usize>,
+    /// The status is refused as if somebody else had just written the run.
+    pub refuses_status: bool,
+    /// Every decision is made a second time, to compare; without this only those that end a pass are.
+    pub doubts: bool,
+}
+
+/// The fault of a call whose answer was lost.
+pub fn lost_reply() -> ApiFault {
+    ApiFault {
+        reason: "Timeout".to_owned(),
+        code: 504,
+        text: "the server was unable to return a response in the time allotted".to_owned(),
+        details_kind: String::new(),
+    }
 }
 
 /// Objects and everything else that a decision depends on.
@@ -66,9 +118,9 @@ pub struct World {
     /// The time; it does not pass by itself.
     pub now: Timestamp,
     /// The configuration.
-    pub config: Config,
+    pub config: Arc<Config>,
     /// Images and release.
-    pub cluster: ClusterFacts,
+    pub cluster: Arc<ClusterFacts>,
     /// What the registry knows.
     pub images: BTreeMap<String, ImageMetadata>,
     /// What the registry knows of every other image.
@@ -77,6 +129,8 @@ pub struct World {
     pub failing: Vec<Failing>,
     /// The controller dies after so many effects of a pass: what it has not written by then is lost.
     pub dies_after: Option<usize>,
+    /// What else goes wrong.
+    pub trouble: Trouble,
     /// Created objects get a time and a uid.
     pub fills_in: bool,
     /// Created Pods are pending.
@@ -116,33 +170,44 @@ impl World {
         name: &str,
         decide: impl Fn(&Snapshot<'_, R>, &Env<'_>) -> Decision<R::Status>,
     ) -> Option<Done> {
-        let run = Arc::clone(self.get::<R>(namespace, name)?);
+        let key = ObjectKey::new(R::KIND, namespace, name);
+        let seen = match &self.trouble.stale {
+            Some(stale) => stale.get(&key)?.clone(),
+            None => self.objects.get(&key)?.clone(),
+        };
+        let run = R::from_object(&seen)?;
         let mut done = Done::default();
-        let mut effects = self.dies_after.unwrap_or(usize::MAX);
+        let mut effects = 0;
         let mut facts = Facts::new();
-        let config = self.config.clone();
-        let cluster = self.cluster.clone();
+        let (config, cluster) = (Arc::clone(&self.config), Arc::clone(&self.cluster));
         let env = Env { now: self.now, config: &config, cluster: &cluster };
         for _ in 0..MAX_ROUNDS {
-            let decision = decide(&Snapshot { run: &run, facts: &facts }, &env);
-            let again = decide(&Snapshot { run: &run, facts: &facts }, &env);
-            assert!(decision == again, "two decisions on the same facts differ");
+            done.rounds += 1;
+            let mut decision = decide(&Snapshot { run, facts: &facts }, &env);
+            if self.trouble.doubts || decision.is_settled() {
+                let again = decide(&Snapshot { run, facts: &facts }, &env);
+                assert!(decision == again, "two decisions on the same facts differ");
+            }
             if decision.is_settled() {
-                self.settle(&run, decision, &mut done);
+                self.settle::<R>(key, &seen, decision, &mut done);
                 return Some(done);
             }
-            for need in &decision.needs {
-                if let Need::Image { image, has_args, .. } = need {
+            for need in std::mem::take(&mut decision.needs) {
+                if let Need::Image { image, has_args, .. } = &need {
                     let name = Reference::parse(image).map_or_else(|_| image.clone(), |reference| reference.name());
                     done.lookups.push((name, *has_args));
                 }
-                facts.set(need.clone(), self.answer(need));
+                let fact = self.answer(&need);
+                facts.set(need, fact);
+            }
+            if self.trouble.reverses {
+                decision.effects.reverse();
             }
             for effect in &decision.effects {
-                if effects == 0 {
+                if self.dies_after.is_some_and(|most| effects >= most) {
+                    done.died = true;
                     return Some(done);
                 }
-                effects -= 1;
                 let mut outcome = self.apply(effect, &mut done);
                 let mut tries = 1;
                 while let Outcome::Refused(fault) = &outcome
@@ -151,6 +216,13 @@ impl World {
                     tries += 1;
                     outcome = self.apply(effect, &mut done);
                 }
+                if self.trouble.repeats {
+                    outcome = self.apply(effect, &mut done);
+                }
+                if self.trouble.loses_reply == Some(effects) {
+                    outcome = Outcome::Refused(lost_reply());
+                }
+                effects += 1;
                 let refused = matches!(outcome, Outcome::Refused(_));
                 facts.set_outcome(effect.key(), outcome);
                 if refused {
@@ -162,19 +234,27 @@ impl World {
         Some(done)
     }
 
-    fn settle<R: Run>(&mut self, run: &Arc<R>, decision: Decision<R::Status>, done: &mut Done) {
-        let mut after = R::clone(run);
-        if let Some(metadata) = decision.metadata {
-            done.wrote_metadata = true;
-            let meta = after.metadata_mut();
-            meta.labels = Some(metadata.labels).filter(|all| !all.is_empty());
-            meta.annotations = Some(metadata.annotations).filter(|all| !all.is_empty());
-        }
-        if *run.status() != decision.status {
-            done.wrote_status = true;
+    /// Writes what the pass has come to, unless the run is not the one that was decided on any more.
+    fn settle<R: Run>(&mut self, key: ObjectKey, seen: &Object, decision: Decision<R::Status>, done: &mut Done) {
+        let Some(run) = R::from_object(seen) else { return };
+        let wrote_status = *run.status() != decision.status;
+        if wrote_status || decision.metadata.is_some() {
+            let newest = self.objects.get(&key).is_some_and(|newest| newest.is_same(seen));
+            if !newest || self.trouble.refuses_status {
+                done.conflict = true;
+                return;
+            }
+            let mut after = R::clone(run);
+            if let Some(metadata) = decision.metadata {
+                done.wrote_metadata = true;
+                let meta = after.metadata_mut();
+                meta.labels = Some(metadata.labels).filter(|all| !all.is_empty());
+                meta.annotations = Some(metadata.annotations).filter(|all| !all.is_empty());
+            }
+            done.wrote_status = wrote_status;
             *after.status_mut() = decision.status;
+            self.objects.insert(key, after.into_object());
         }
-        self.put(after.into_object());
         let events = decision.transitions.iter().filter_map(tekton_engine::Transition::event);
         done.events.extend(events.map(|event| format!("{} {} {}", event.type_, event.reason, event.message)));
         if let Some(fault) = decision.fault {
@@ -192,6 +272,12 @@ impl World {
         failing.map(|failing| failing.fault.clone())
     }
 
+    /// The object as the caches remember it.
+    fn remembered(&self, key: &ObjectKey) -> Result<Value, ApiFault> {
+        let objects = self.trouble.stale.as_deref().unwrap_or(&self.objects);
+        objects.get(key).cloned().map(Value::Object).ok_or_else(|| ApiFault::not_found(key))
+    }
+
     fn stored(&self, key: &ObjectKey) -> Result<Value, ApiFault> {
         self.objects.get(key).cloned().map(Value::Object).ok_or_else(|| ApiFault::not_found(key))
     }
@@ -200,19 +286,22 @@ impl World {
     pub fn answer(&self, need: &Need) -> Fact {
         let answer = match need {
             // What a cache remembers cannot fail.
-            Need::Object(key) => self.stored(key),
+            Need::Object(key) => self.remembered(key),
             Need::Fresh(key) => match (self.fails("get", key), self.newer.get(key)) {
                 (Some(fault), _) => Err(fault),
                 (None, Some(object)) => Ok(Value::Object(object.clone())),
                 (None, None) => self.stored(key),
             },
             Need::List { kind, namespace, labels } => Ok(Value::List(
-                self.objects
-                    .iter()
+                self.trouble
+                    .stale
+                    .as_deref()
+                    .unwrap_or(&self.objects)
+                    .range(ObjectKey::new(*kind, namespace, "")..)
+                    .take_while(|(key, _)| key.kind == *kind)
                     .filter(|(key, object)| {
                         let own = object.metadata().labels.as_ref();
-                        key.kind == *kind
-                            && (namespace.is_empty() || key.namespace == *namespace)
+                        (namespace.is_empty() || key.namespace == *namespace)
                             && labels.iter().all(|(k, v)| own.and_then(|own| own.get(k)) == Some(v))
                     })
                     .map(|(_, object)| object.clone())
@@ -282,7 +371,7 @@ impl World {
                         details_kind: key.kind.resource().to_owned(),
                     });
                 }
-                let mut created = if self.fills_in { self.filled_in(object)? } else { object.clone() };
+                let mut created = if self.fills_in { self.filled_in(object) } else { object.clone() };
                 if let (Object::Pod(pod), true) = (&mut created, self.pods_pend) {
                     Arc::make_mut(pod).status.get_or_insert_default().phase = Some("Pending".to_owned());
                 }
@@ -322,15 +411,14 @@ impl World {
     }
 
     /// The object as an API server stores it: with a time and a uid.
-    fn filled_in(&self, object: &Object) -> Result<Object, ApiFault> {
-        let unreadable = |e: serde_json::Error| ApiFault { text: e.to_string(), ..ApiFault::default() };
-        let mut json = object.to_json().map_err(unreadable)?;
-        json["metadata"]["creationTimestamp"] = serde_json::to_value(Time(self.now)).map_err(unreadable)?;
-        if json["metadata"]["uid"].as_str().unwrap_or_default().is_empty() {
-            let name = object.metadata().name.as_deref().unwrap_or_default();
-            json["metadata"]["uid"] = format!("uid-{name}").into();
+    fn filled_in(&self, object: &Object) -> Object {
+        let mut filled = object.clone();
+        let meta = filled.metadata_mut();
+        meta.creation_timestamp = Some(Time(self.now));
+        if meta.uid.as_deref().unwrap_or_default().is_empty() {
+            meta.uid = Some(format!("uid-{}", meta.name.as_deref().unwrap_or_default()));
         }
-        Object::from_json(object.kind(), json).map_err(unreadable)
+        filled
     }
 }
 

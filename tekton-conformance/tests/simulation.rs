@@ -89,7 +89,7 @@ fn world(dice: &mut Dice) -> World {
     let images = Images { entrypoint: "e".into(), shell: "s".into(), nop: "n".into(), ..Images::default() };
     let mut world = World {
         now: "2026-01-01T00:00:00Z".parse().expect("it is a time"),
-        cluster: ClusterFacts { images, release: "sim".to_owned(), ..ClusterFacts::default() },
+        cluster: ClusterFacts { images, release: "sim".to_owned(), ..ClusterFacts::default() }.into(),
         fills_in: true,
         ..World::default()
     };

@@ -96,6 +96,19 @@ macro_rules! kinds {
                 match self { $(Self::$kind(object) => &object.metadata,)* }
             }
 
+            /// Its metadata, to change; a shared object is copied first.
+            pub fn metadata_mut(&mut self) -> &mut ObjectMeta {
+                match self { $(Self::$kind(object) => &mut Arc::make_mut(object).metadata,)* }
+            }
+
+            /// Whether both are one and the same object in memory, not merely equal.
+            pub fn is_same(&self, other: &Self) -> bool {
+                match (self, other) {
+                    $((Self::$kind(a), Self::$kind(b)) => Arc::ptr_eq(a, b),)*
+                    _ => false,
+                }
+            }
+
             /// Reads an object of `kind` from its JSON form.
             ///
             /// Errors: the text does not have the shape of the kind.

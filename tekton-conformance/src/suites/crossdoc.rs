@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use serde_json::{Value as Json, json};
-use tekton_engine::{ClusterFacts, ImageMetadata, Kind, Object as AnyObject, ObjectKey, Run, Stored};
+use tekton_engine::{ImageMetadata, Kind, Object as AnyObject, ObjectKey, Run, Stored};
 use tekton_types::Object;
 use tekton_types::config::Config;
 use tekton_types::decode::{DecodeError, Problem};
@@ -159,9 +159,8 @@ impl CaseWorld<'_> {
     fn world(&self, run: &Json) -> Result<World, String> {
         let mut world = World {
             now: "2022-01-01T00:00:00Z".parse().map_err(|e| format!("{e}"))?,
-            config: self.config.clone(),
-            cluster: ClusterFacts::default(),
-            any_image: Some(ImageMetadata {
+            config: self.config.clone().into(),
+                        any_image: Some(ImageMetadata {
                 digest: "sha256:0000000000000000000000000000000000000000000000000000000000000000".to_owned(),
                 commands: BTreeMap::from([("linux/amd64".to_owned(), Some(vec!["/bin/sh".to_owned()]))]),
             }),

@@ -36,7 +36,8 @@ fn answer(input: &Value) -> Result<Value, String> {
             images: support::images(&input["images"]),
             release: support::text(&input["release"]),
             ..ClusterFacts::default()
-        },
+        }
+        .into(),
         pods_pend: true,
         ..World::default()
     };
@@ -62,7 +63,7 @@ fn answer(input: &Value) -> Result<Value, String> {
             Err(error) => return Ok(json!({"admissionError": error})),
         }
     }
-    world.config = config;
+    world.config = config.into();
     let metadata = &input["taskRun"]["metadata"];
     let (namespace, name) = (support::text(&metadata["namespace"]), support::text(&metadata["name"]));
     let done = world.pass::<TaskRun>(&namespace, &name).ok_or("there is no TaskRun")?;

@@ -58,7 +58,7 @@ pub(super) fn world(input: &Json) -> Result<World, String> {
     let image = |flag: &str| input["images"][flag].as_str().unwrap_or_default().to_owned();
     let mut world = World {
         now: input["now"].as_str().unwrap_or_default().parse().map_err(|e| format!("now: {e}"))?,
-        config,
+        config: config.into(),
         cluster: ClusterFacts {
             images: Images {
                 entrypoint: image("entrypoint-image"),
@@ -70,7 +70,8 @@ pub(super) fn world(input: &Json) -> Result<World, String> {
             },
             release: "unknown".to_owned(),
             ..ClusterFacts::default()
-        },
+        }
+        .into(),
         fills_in: !input["createDefaults"].is_null(),
         ..World::default()
     };

@@ -149,7 +149,7 @@ struct Asked<'a> {
 
 impl<'a> Asked<'a> {
     fn new(input: &'a Value) -> Result<Self, String> {
-        let mut world = World { config: support::config(&input["config"])?, ..World::default() };
+        let mut world = World { config: support::config(&input["config"])?.into(), ..World::default() };
         for object in input["objects"].as_array().into_iter().flatten() {
             let kind = kind_called(object["kind"].as_str().unwrap_or_default()).ok_or("an object of unknown kind")?;
             let mut object = object.clone();
