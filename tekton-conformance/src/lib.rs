@@ -21,6 +21,8 @@ mod case;
 pub mod diff;
 mod floor;
 mod run;
+#[cfg(feature = "engine")]
+pub mod simulation;
 pub mod suites;
 #[cfg(feature = "engine")]
 pub mod world;

@@ -5,16 +5,21 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use serde_json::json;
 use tekton_conformance::{Floor, Report, cases_dir, read_suite, run_suite, suite_names, suites};
+
+#[cfg(feature = "engine")]
+mod simulate;
 
 /// Runs recorded conformance cases against every layer and prints `suite passed total`.
 ///
 /// Exit code: 0 when no suite is below its floor, 1 when one is, 2 for bad usage or unreadable cases.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, args_conflicts_with_subcommands = true)]
 struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// Folder of recorded cases [default: $TEKTON_CONFORMANCE_DIR, else ../shared/conformance].
     #[arg(long, value_name = "D")]
     dir: Option<PathBuf>,
@@ -38,8 +43,19 @@ struct Arguments {
     raise_floor: bool,
 }
 
+/// What else the program can do.
+#[derive(Debug, Subcommand)]
+enum Command {
+    #[cfg(feature = "engine")]
+    Simulate(simulate::Simulate),
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    #[cfg(feature = "engine")]
+    if let Some(Command::Simulate(simulate)) = &arguments.command {
+        return if simulate::run(simulate) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     match run(&arguments) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

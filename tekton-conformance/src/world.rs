@@ -79,6 +79,8 @@ pub struct Done {
     pub conflict: bool,
     /// How often was decided.
     pub rounds: usize,
+    /// Objects other than the run that are there now, are gone, or are not what they were, in order.
+    pub changed: Vec<ObjectKey>,
 }
 
 /// What goes wrong in one pass, beside calls that fail. By default nothing does.
@@ -339,7 +341,16 @@ impl World {
 
     /// Applies one effect and writes down what came of it.
     pub fn apply(&mut self, effect: &Effect, done: &mut Done) -> Outcome {
+        let key = effect.key().object;
+        let before = self.objects.get(&key).cloned();
         let result = self.applied(effect);
+        let same = match (&before, self.objects.get(&key)) {
+            (Some(before), Some(after)) => before.is_same(after),
+            (before, after) => before.is_none() && after.is_none(),
+        };
+        if !same {
+            done.changed.push(key);
+        }
         let fault = result.as_ref().err().cloned();
         match effect {
             Effect::Create(object) => done.created.push((object.clone(), fault)),
@@ -397,6 +408,10 @@ impl World {
                     patch(&mut json, body);
                 }
                 let patched = Object::from_json(key.kind, json).map_err(unreadable)?;
+                if patched == *object {
+                    // What changes nothing makes no new version.
+                    return Ok(Some(object.clone()));
+                }
                 self.objects.insert(key.clone(), patched.clone());
                 Ok(Some(patched))
             }

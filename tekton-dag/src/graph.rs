@@ -1,12 +1,13 @@
 //! The graph of a pipeline: nodes by name, edges from a task to those that wait for it. Knows no Tekton types.
 //!
-//! petgraph holds the nodes and edges. Every walk here visits each of them once.
+//! petgraph holds the nodes and edges; walks follow a copy in two flat lists, one a direction, because petgraph chains
+//! the edges of a node through memory. Every walk here visits each node and edge once.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use indexmap::{IndexMap, IndexSet};
-use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
 
 /// What each task waits for, by task name; a task that waits for nothing may be left out.
@@ -67,8 +68,44 @@ pub fn quote(text: &str) -> String {
 #[derive(Debug, Clone, Default)]
 pub struct Graph {
     inner: DiGraph<(), ()>,
-    names: IndexSet<Box<str>>,
+    names: Arc<Names>,
+    parents: Adjacency,
+    children: Adjacency,
     order: Vec<usize>,
+}
+
+/// The names of tasks, numbered.
+pub(crate) type Names = IndexSet<Box<str>>;
+
+/// The neighbours of each node in one direction: those of node `n` stand from `starts[n]` to `starts[n + 1]`.
+#[derive(Debug, Clone, Default)]
+struct Adjacency {
+    starts: Vec<u32>,
+    neighbours: Vec<u32>,
+}
+
+impl Adjacency {
+    /// The neighbours of `nodes` nodes over the edges from the first to the second; in the order of the edges.
+    fn of(nodes: usize, edges: impl Iterator<Item = (usize, usize)> + Clone) -> Self {
+        let mut starts = vec![0_u32; nodes + 1];
+        for (node, _) in edges.clone() {
+            starts[node + 1] += 1;
+        }
+        for node in 0..nodes {
+            starts[node + 1] += starts[node];
+        }
+        let mut next = starts.clone();
+        let mut neighbours = vec![0; starts[nodes] as usize];
+        for (node, neighbour) in edges {
+            neighbours[next[node] as usize] = u32::try_from(neighbour).expect("petgraph numbers nodes with 32 bits");
+            next[node] += 1;
+        }
+        Self { starts, neighbours }
+    }
+
+    fn of_node(&self, node: usize) -> &[u32] {
+        &self.neighbours[self.starts[node] as usize..self.starts[node + 1] as usize]
+    }
 }
 
 impl Graph {
@@ -79,7 +116,8 @@ impl Graph {
         tasks: impl IntoIterator<Item = &'a str>,
         dependencies: &Dependencies<'_>,
     ) -> Result<Self, GraphError> {
-        let mut names: IndexSet<Box<str>> = IndexSet::new();
+        let tasks = tasks.into_iter();
+        let mut names = Names::with_capacity(tasks.size_hint().0);
         for name in tasks {
             if !names.insert(name.into()) {
                 return Err(GraphError::Duplicate(name.to_owned()));
@@ -91,11 +129,13 @@ impl Graph {
             inner.add_node(());
         }
         let mut missing = None;
+        // The task that each node was last seen to be waited for by: an edge counts once.
+        let mut last_for = vec![usize::MAX; names.len()];
         for (task, waits_for) in dependencies {
-            let mut seen: BTreeSet<usize> = BTreeSet::new();
+            let to = names.get_index_of(*task);
             for name in waits_for {
-                if let (Some(to), Some(from)) = (names.get_index_of(*task), names.get_index_of(*name)) {
-                    if seen.insert(from) {
+                if let (Some(to), Some(from)) = (to, names.get_index_of(*name)) {
+                    if std::mem::replace(&mut last_for[from], to) != to {
                         inner.add_edge(NodeIndex::new(from), NodeIndex::new(to), ());
                     }
                 } else if missing.is_none() {
@@ -103,7 +143,10 @@ impl Graph {
                 }
             }
         }
-        let mut graph = Self { inner, names, order: Vec::new() };
+        let edges = || inner.raw_edges().iter().map(|edge| (edge.source().index(), edge.target().index()));
+        let children = Adjacency::of(names.len(), edges());
+        let parents = Adjacency::of(names.len(), edges().map(|(from, to)| (to, from)));
+        let mut graph = Self { inner, names: Arc::new(names), parents, children, order: Vec::new() };
         graph.order = graph.sort();
         if graph.order.len() < graph.len() {
             return Err(graph.cycle());
@@ -137,13 +180,13 @@ impl Graph {
     }
 
     /// What `task` waits for.
-    pub fn parents(&self, task: usize) -> impl Iterator<Item = usize> + '_ {
-        self.inner.neighbors_directed(NodeIndex::new(task), Direction::Incoming).map(NodeIndex::index)
+    pub fn parents(&self, task: usize) -> impl ExactSizeIterator<Item = usize> + '_ {
+        self.parents.of_node(task).iter().map(|parent| *parent as usize)
     }
 
     /// What waits for `task`.
-    pub fn children(&self, task: usize) -> impl Iterator<Item = usize> + '_ {
-        self.inner.neighbors(NodeIndex::new(task)).map(NodeIndex::index)
+    pub fn children(&self, task: usize) -> impl ExactSizeIterator<Item = usize> + '_ {
+        self.children.of_node(task).iter().map(|child| *child as usize)
     }
 
     /// Every edge, as (earlier, later).
@@ -154,6 +197,11 @@ impl Graph {
     /// All tasks so that each comes after those that it waits for; given order among the free ones.
     pub fn order(&self) -> &[usize] {
         &self.order
+    }
+
+    /// The names with their numbers, to keep beside the graph.
+    pub(crate) fn numbered(&self) -> &Arc<Names> {
+        &self.names
     }
 
     /// The graph that petgraph holds, for its algorithms.
@@ -170,12 +218,23 @@ impl Graph {
         for task in given.iter().filter_map(|name| self.index_of(name)) {
             is_done[task] = true;
         }
+        let (candidates, visited) = self.reach(&is_done);
+        let unreached: Vec<String> = given
+            .into_iter()
+            .filter(|name| !self.index_of(name).is_some_and(|task| visited[task]))
+            .map(str::to_owned)
+            .collect();
+        if unreached.is_empty() { Ok(candidates.into_iter().collect()) } else { Err(GraphError::DoneOutOfOrder(unreached)) }
+    }
+
+    /// The candidates among all tasks, and which tasks are reached from the roots through done tasks.
+    pub(crate) fn reach(&self, is_done: &[bool]) -> (Vec<usize>, Vec<bool>) {
         let mut visited = vec![false; self.len()];
-        let mut queue: VecDeque<usize> = (0..self.len()).filter(|task| self.parents(*task).next().is_none()).collect();
+        let mut queue: VecDeque<usize> = (0..self.len()).filter(|task| self.parents(*task).len() == 0).collect();
         for root in &queue {
             visited[*root] = true;
         }
-        let mut candidates = BTreeSet::new();
+        let mut candidates = Vec::new();
         while let Some(task) = queue.pop_front() {
             if is_done[task] {
                 for next in self.children(task) {
@@ -184,19 +243,14 @@ impl Graph {
                     }
                 }
             } else if self.parents(task).all(|parent| is_done[parent]) {
-                candidates.insert(task);
+                candidates.push(task);
             }
         }
-        let unreached: Vec<String> = given
-            .into_iter()
-            .filter(|name| !self.index_of(name).is_some_and(|task| visited[task]))
-            .map(str::to_owned)
-            .collect();
-        if unreached.is_empty() { Ok(candidates) } else { Err(GraphError::DoneOutOfOrder(unreached)) }
+        (candidates, visited)
     }
 
     fn sort(&self) -> Vec<usize> {
-        let mut waiting: Vec<usize> = (0..self.len()).map(|task| self.parents(task).count()).collect();
+        let mut waiting: Vec<usize> = (0..self.len()).map(|task| self.parents(task).len()).collect();
         let mut order: Vec<usize> = (0..self.len()).filter(|task| waiting[*task] == 0).collect();
         let mut next = 0;
         while next < order.len() {
@@ -249,7 +303,7 @@ impl<'g> Frontier<'g> {
     /// Starts with the roots ready and nothing finished.
     pub fn new(graph: &'g Graph) -> Self {
         let waiting: Vec<u32> = (0..graph.len())
-            .map(|task| u32::try_from(graph.parents(task).count()).expect("petgraph numbers edges with 32 bits"))
+            .map(|task| u32::try_from(graph.parents(task).len()).expect("petgraph numbers edges with 32 bits"))
             .collect();
         let ready = (0..graph.len()).filter(|task| waiting[*task] == 0).collect();
         Self { graph, waiting, finished: vec![false; graph.len()], ready }

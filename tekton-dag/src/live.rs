@@ -14,8 +14,6 @@ use crate::state::{PipelineState, States};
 pub struct Live<'a> {
     state: PipelineState<'a>,
     states: States,
-    /// Number of each task by its node in the graph.
-    task_of: Vec<Option<usize>>,
     /// How many of the tasks that each waits for are not done.
     waits_for: Vec<usize>,
     /// How many tasks are not done.
@@ -31,7 +29,6 @@ impl<'a> Live<'a> {
     /// Classifies every task once.
     pub fn new(state: PipelineState<'a>) -> Self {
         let mut live = Self {
-            task_of: Vec::new(),
             waits_for: Vec::new(),
             states: States::default(),
             open: 0,
@@ -93,8 +90,7 @@ impl<'a> Live<'a> {
     fn reclassify(&mut self) {
         self.states = self.state.classify();
         let graph = self.state.graph;
-        self.task_of = graph.names().map(|name| self.states.lookup.get(name)).collect();
-        let is_open = |node: usize| self.task_of[node].is_some_and(|task| !self.states.tasks[task].done);
+        let is_open = |node: usize| self.states.task_of(node).is_some_and(|task| !self.states.tasks[task].done);
         self.waits_for = (0..graph.len()).map(|node| graph.parents(node).filter(|p| is_open(*p)).count()).collect();
         self.open = self.states.tasks.iter().filter(|task| task.in_tasks && !task.done).count();
         self.open_finally = self.states.tasks.iter().filter(|task| task.in_finally && !task.done).count();
@@ -107,13 +103,13 @@ impl<'a> Live<'a> {
     fn finish(&mut self, index: usize) {
         let mut ended = vec![index];
         while let Some(index) = ended.pop() {
-            let Some(node) = self.state.graph.index_of(self.state.tasks[index].name()) else { continue };
+            let Some(node) = self.states.node_of(index) else { continue };
             self.open -= 1;
             let skips_children = self.states.tasks[index].skip.is_some_and(|why| why != SkipReason::WhenExpressions);
             let graph = self.state.graph;
             for next in graph.children(node) {
                 self.waits_for[next] -= 1;
-                let Some(child) = self.task_of[next] else { continue };
+                let Some(child) = self.states.task_of(next) else { continue };
                 if self.states.tasks[child].done || self.waits_for[next] > 0 && !skips_children {
                     continue;
                 }

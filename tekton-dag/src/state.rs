@@ -2,31 +2,75 @@
 //!
 //! [`PipelineState::classify`] visits every task once, in topological order, and nothing asks again.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use tekton_types::refs;
 use tekton_types::v1::{ParamValue, PipelineTask, pipelinerun_spec_status};
 
 use crate::child::{Outcome, ResolvedTask};
 use crate::deadline::Deadlines;
-use crate::graph::{Graph, GraphError};
+use crate::graph::{Graph, GraphError, Names};
 use crate::skip::SkipReason;
 use crate::{apply, matrix, results, when};
 
-/// Number of each task by its name.
+/// A node of a graph that is no task of the run.
+const NO_TASK: u32 = u32::MAX;
+
+/// Number of each task by its name. Names are not copied: they are those of the graphs.
 #[derive(Debug, Clone, Default)]
-pub struct Lookup(HashMap<String, usize>);
+pub struct Lookup {
+    /// Names with their numbers, and the number of the task for each of them.
+    parts: Vec<(Arc<Names>, Vec<u32>)>,
+}
 
 impl Lookup {
     /// Numbers tasks in their order; of two with one name the later one counts.
     pub fn new(tasks: &[ResolvedTask<'_>]) -> Self {
-        Self(tasks.iter().enumerate().map(|(index, task)| (task.name().to_owned(), index)).collect())
+        let mut lookup = Self::default();
+        lookup.add(tasks.iter().enumerate().map(|(index, task)| (task.name(), index)));
+        lookup
     }
 
     /// The number of the task called `name`.
     pub fn get(&self, name: &str) -> Option<usize> {
-        self.0.get(name).copied()
+        let found = self.parts.iter().filter_map(|(names, task_of)| Some(task_of[names.get_index_of(name)?]));
+        found.filter(|task| *task != NO_TASK).max().map(|task| task as usize)
     }
+
+    fn add<'n>(&mut self, tasks: impl Iterator<Item = (&'n str, usize)>) {
+        let (mut names, mut task_of) = (Names::new(), Vec::new());
+        for (name, index) in tasks {
+            let (number, is_new) = names.insert_full(name.into());
+            if is_new {
+                task_of.push(short(index));
+            } else {
+                task_of[number] = short(index);
+            }
+        }
+        self.parts.push((Arc::new(names), task_of));
+    }
+}
+
+/// Tasks are numbered with 32 bits, as petgraph numbers nodes.
+fn short(index: usize) -> u32 {
+    u32::try_from(index).expect("a run has fewer than 2^32 tasks")
+}
+
+/// The node of each task in a graph. A name is looked up only where the order of the tasks is not that of the graph.
+fn nodes(graph: &Graph, tasks: &[ResolvedTask<'_>]) -> (Vec<u32>, Vec<u32>) {
+    let (mut node_of, mut task_of) = (vec![NO_TASK; tasks.len()], vec![NO_TASK; graph.len()]);
+    let mut next = 0;
+    for (index, task) in tasks.iter().enumerate().filter(|_| !graph.is_empty()) {
+        let name = task.name();
+        let node = if next < graph.len() && graph.name(next) == name { Some(next) } else { graph.index_of(name) };
+        if let Some(node) = node {
+            node_of[index] = short(node);
+            task_of[node] = short(index);
+            next = node + 1;
+        }
+    }
+    (node_of, task_of)
 }
 
 /// Everything that decides what a pipeline run does next. Upstream calls it the facts of the run.
@@ -76,6 +120,10 @@ pub struct States {
     pub tasks: Vec<TaskState>,
     /// Number of each task.
     pub lookup: Lookup,
+    /// The node of each task in the graph of the tasks.
+    pub(crate) node_of: Vec<u32>,
+    /// The task of each node of that graph.
+    pub(crate) task_of: Vec<u32>,
     /// A task failed and nothing new starts.
     pub stopping: bool,
     /// A task is running.
@@ -90,10 +138,11 @@ impl PipelineState<'_> {
     /// Classifies every task once, and replaces the results that each uses once they are known.
     pub fn classify(&mut self) -> States {
         let mut states = self.observe();
-        let order: Vec<usize> =
-            self.graph.order().iter().filter_map(|node| states.lookup.get(self.graph.name(*node))).collect();
-        for index in order {
-            self.classify_task(index, &mut states);
+        let graph = self.graph;
+        for node in graph.order() {
+            if let Some(index) = states.task_of(*node) {
+                self.classify_task(index, &mut states);
+            }
         }
         states.tasks_done = states.tasks.iter().all(|task| !task.in_tasks || task.done);
         for index in 0..self.tasks.len() {
@@ -109,14 +158,27 @@ impl PipelineState<'_> {
     fn observe(&self) -> States {
         let specless_failed =
             self.tasks.iter().any(|task| task.task_spec.is_none() && self.validation_failed.contains_key(task.name()));
-        let mut states = States { lookup: Lookup::new(&self.tasks), ..States::default() };
+        let (node_of, task_of) = nodes(self.graph, &self.tasks);
+        let (finally_node_of, finally_task_of) = nodes(self.finally, &self.tasks);
+        let mut lookup = Lookup {
+            parts: vec![
+                (Arc::clone(self.graph.numbered()), task_of.clone()),
+                (Arc::clone(self.finally.numbered()), finally_task_of),
+            ],
+        };
+        let known = |index: &usize| node_of[*index] != NO_TASK || finally_node_of[*index] != NO_TASK;
+        if !(0..self.tasks.len()).all(|index| known(&index)) {
+            let others = (0..self.tasks.len()).filter(|index| !known(index));
+            lookup.add(others.map(|index| (self.tasks[index].name(), index)));
+        }
+        let mut states = States { lookup, ..States::default() };
         states.tasks = Vec::with_capacity(self.tasks.len());
-        for task in &self.tasks {
+        for (index, task) in self.tasks.iter().enumerate() {
             let outcome = task.outcome();
             // Upstream compares the resolved specs, so that tasks without one fail together.
             let validation_failed = !self.validation_failed.is_empty()
                 && (self.validation_failed.contains_key(task.name()) || specless_failed && task.task_spec.is_none());
-            let in_tasks = self.graph.index_of(task.name()).is_some();
+            let in_tasks = node_of[index] != NO_TASK;
             if in_tasks {
                 states.stopping |=
                     (outcome.failure || validation_failed) && task.pipeline_task.on_error != ON_ERROR_CONTINUE;
@@ -124,22 +186,26 @@ impl PipelineState<'_> {
             }
             states.tasks.push(TaskState {
                 in_tasks,
-                in_finally: self.finally.index_of(task.name()).is_some(),
+                in_finally: finally_node_of[index] != NO_TASK,
                 done: outcome.done() || validation_failed,
                 outcome,
                 validation_failed,
                 ..TaskState::default()
             });
         }
+        states.node_of = node_of;
+        states.task_of = task_of;
         states
     }
 
     pub(crate) fn classify_task(&mut self, index: usize, states: &mut States) {
-        let node = self.graph.index_of(self.tasks[index].name()).expect("the order holds names of the graph");
-        let parents = || self.graph.parents(node).filter_map(|parent| states.lookup.get(self.graph.name(parent)));
-        let parents_done = parents().all(|parent| states.tasks[parent].done);
-        let parent_skipped =
-            parents().any(|parent| states.tasks[parent].skip.is_some_and(|skip| skip != SkipReason::WhenExpressions));
+        let node = states.node_of(index).expect("only tasks of the graph are classified as such");
+        let (mut parents_done, mut parent_skipped) = (true, false);
+        for parent in self.graph.parents(node).filter_map(|parent| states.task_of(parent)) {
+            let parent = &states.tasks[parent];
+            parents_done &= parent.done;
+            parent_skipped |= parent.skip.is_some_and(|skip| skip != SkipReason::WhenExpressions);
+        }
         states.tasks[index].parent_skipped = parent_skipped;
         let task = &states.tasks[index];
         if task.in_finally || task.outcome.scheduled || task.validation_failed {
@@ -215,6 +281,16 @@ impl PipelineState<'_> {
 pub const ON_ERROR_CONTINUE: &str = "continue";
 
 impl States {
+    /// The node of a task in the graph of the tasks.
+    pub(crate) fn node_of(&self, task: usize) -> Option<usize> {
+        Some(self.node_of[task]).filter(|node| *node != NO_TASK).map(|node| node as usize)
+    }
+
+    /// The task of a node of that graph.
+    pub(crate) fn task_of(&self, node: usize) -> Option<usize> {
+        Some(self.task_of[node]).filter(|task| *task != NO_TASK).map(|task| task as usize)
+    }
+
     /// Numbers of the tasks that may start now.
     ///
     /// Errors: a task is done although one that it waits for is not.
@@ -225,14 +301,23 @@ impl States {
         ) {
             return Ok(Vec::new());
         }
-        let candidates = state.graph.candidates(self.completed_or_skipped(state))?;
+        let is_done: Vec<bool> =
+            self.task_of.iter().map(|task| *task != NO_TASK && self.tasks[*task as usize].done).collect();
+        let (candidates, reached) = state.graph.reach(&is_done);
+        let too_early: Vec<String> = (0..self.tasks.len())
+            .filter(|task| self.tasks[*task].done && self.node_of(*task).is_some_and(|node| !reached[node]))
+            .map(|task| state.tasks[task].name().to_owned())
+            .collect();
+        if !too_early.is_empty() {
+            return Err(GraphError::DoneOutOfOrder(too_early));
+        }
         if self.stopping || state.spec_status == pipelinerun_spec_status::STOPPED_RUN_FINALLY {
             return Ok(Vec::new());
         }
-        let is_candidate = |name| state.graph.index_of(name).is_some_and(|node| candidates.contains(&node));
-        Ok((0..state.tasks.len())
-            .filter(|index| !state.tasks[*index].has_runs() && is_candidate(state.tasks[*index].name()))
-            .collect())
+        let mut queue: Vec<usize> = candidates.into_iter().filter_map(|node| self.task_of(node)).collect();
+        queue.retain(|task| !state.tasks[*task].has_runs());
+        queue.sort_unstable();
+        Ok(queue)
     }
 
     /// Numbers of the finally tasks that may start now: those without runs, once all tasks are done.

@@ -16,7 +16,6 @@ mod schedule;
 mod start;
 mod workspaces;
 
-use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use tekton_dag::deadline::Deadlines;
 use tekton_types::defaults::SetDefaults;
@@ -142,11 +141,12 @@ fn reconcile(pass: &mut Pass<'_>, run: &mut PipelineRun, frozen: Option<&Pipelin
     }
     emit(pass, before.as_ref(), life::succeeded(run));
     end?;
-    if cancelled {
+    if cancelled || life::is_done(run) {
         return Ok(());
     }
-    match next_look(run, default, now) {
-        Some(wait) => Err(Stop::After(wait)),
+    // A deadline that has passed was acted on: only one that is still to come is worth another look.
+    match Deadlines::of(run, default, now).next() {
+        Some(at) => Err(Stop::After(at.duration_since(now))),
         None => Ok(()),
     }
 }
@@ -194,23 +194,4 @@ fn live(pass: &mut Pass<'_>, run: &mut PipelineRun, frozen: Option<&PipelineSpec
     let end = schedule::schedule(pass, run, &bound, &children);
     run.status.pipeline_spec = Some(bound.spec);
     end
-}
-
-/// When the next deadline of the run is, as upstream waits for it.
-fn next_look(run: &PipelineRun, default: tekton_types::duration::GoDuration, now: Timestamp) -> Option<SignedDuration> {
-    let deadlines = Deadlines::of(run, default, now);
-    let left = |start: Option<Timestamp>, timeout: Option<tekton_types::duration::GoDuration>| {
-        let timeout = timeout.filter(|timeout| !timeout.is_zero())?;
-        Some(timeout.to_signed() - now.duration_since(start?))
-    };
-    deadlines.start_time?;
-    let pipeline = left(deadlines.start_time, deadlines.pipeline);
-    if deadlines.finally_start_time.is_some() {
-        let finally = left(deadlines.finally_start_time, deadlines.r#finally);
-        return match (finally, pipeline) {
-            (Some(finally), Some(pipeline)) => Some(finally.min(pipeline)),
-            (finally, pipeline) => finally.or(pipeline),
-        };
-    }
-    left(deadlines.start_time, deadlines.tasks).or(pipeline)
 }

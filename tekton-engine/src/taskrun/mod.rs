@@ -111,6 +111,9 @@ fn reconcile(pass: &mut Pass<'_>, run: &mut TaskRun) -> Result<(), Stop> {
     let before = life::succeeded(run).cloned();
     let end = pod::run(pass, run, &task);
     concluded(pass, run, before.as_ref(), end)?;
+    if life::is_done(run) {
+        return Ok(());
+    }
     if let Some(start) = run.status.start_time.as_ref() {
         let timeout = life::timeout(run, config);
         if !timeout.is_zero() {

@@ -1,0 +1,271 @@
+//! What must hold after every pass and at the end of a story.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tekton_contract::labels;
+use tekton_engine::{Kind, Object, ObjectKey};
+use tekton_types::condition::{self, Condition};
+use tekton_types::reason::pipelinerun as reasons;
+use tekton_types::v1::{PipelineRun, TaskRun};
+
+use super::node;
+use super::scenario::{Scenario, Work};
+use crate::diff;
+use crate::world::{Done, World};
+
+/// Passes in a row that a run may write on nothing but its own last write.
+const ECHOES: u32 = 2;
+
+/// What the checks remember over a story.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    /// Somebody deleted a child run.
+    pub(super) lost_children: bool,
+    /// Somebody deleted a Pod.
+    pub(super) lost_pods: bool,
+    /// The clock jumped.
+    pub(super) jumped: bool,
+    /// How often each run has answered its own write with another.
+    echoes: BTreeMap<ObjectKey, u32>,
+    /// Tasks that must be listed as skipped in the end: by run and name, and who started after them.
+    passed_over: BTreeMap<(String, String), String>,
+}
+
+impl Watch {
+    /// A run wrote again although nothing but its own write had changed.
+    pub(super) fn echoes(&mut self, key: &ObjectKey, metadata: bool) -> Result<(), String> {
+        let count = self.echoes.entry(key.clone()).or_default();
+        *count += 1;
+        if *count > ECHOES && !metadata {
+            return Err(format!("{key} writes again and again although nothing changes but its own status (I3)"));
+        }
+        Ok(())
+    }
+
+    pub(super) fn quiet(&mut self, key: &ObjectKey) {
+        self.echoes.remove(key);
+    }
+}
+
+fn is_over(conditions: &[Condition]) -> bool {
+    condition::succeeded(conditions).is_some_and(|condition| !condition.is_unknown())
+}
+
+/// Whether a run has ended; `None` for what is no run.
+fn has_ended(object: &Object) -> Option<bool> {
+    match object {
+        Object::PipelineRun(run) => Some(is_over(&run.status.conditions)),
+        Object::TaskRun(run) => Some(is_over(&run.status.conditions)),
+        Object::CustomRun(run) => Some(is_over(&run.status.conditions)),
+        _ => None,
+    }
+}
+
+fn label<'o>(object: &'o Object, key: &str) -> &'o str {
+    object.metadata().labels.as_ref().and_then(|all| all.get(key)).map_or("", String::as_str)
+}
+
+/// The runs of one task.
+fn runs_of<'w>(world: &'w World, pipeline_run: &'w str, task: &'w str) -> impl Iterator<Item = &'w Object> {
+    world.objects.values().filter(move |object| {
+        has_ended(object).is_some()
+            && label(object, labels::PIPELINE_RUN) == pipeline_run
+            && label(object, labels::PIPELINE_TASK) == task
+    })
+}
+
+/// Checks what one pass did.
+pub(super) fn after_pass(
+    scenario: &Scenario,
+    world: &World,
+    watch: &mut Watch,
+    key: &ObjectKey,
+    before: &Object,
+    done: &Done,
+) -> Result<(), String> {
+    if let Some((text, _)) = &done.fault
+        && text == "the decision did not settle"
+    {
+        return Err(format!("the decision about {key} does not settle (I5)"));
+    }
+    if let Some(after) = world.objects.get(key) {
+        stays_as_it_ended(key, before, after)?;
+    }
+    if key.kind == Kind::PipelineRun {
+        for (created, _) in done.created.iter().filter(|(_, fault)| fault.is_none()) {
+            starts_in_order(scenario, world, watch, key, created)?;
+        }
+    }
+    if let Some(Object::TaskRun(run)) = world.objects.get(key) {
+        let plan = scenario.plan(
+            run.metadata.labels.as_ref().and_then(|all| all.get(labels::PIPELINE_RUN)).map_or("", String::as_str),
+            run.metadata.labels.as_ref().and_then(|all| all.get(labels::PIPELINE_TASK)).map_or("", String::as_str),
+        );
+        let retries = plan.map_or(0, |plan| usize::from(plan.retries));
+        if run.status.retries_status.len() > retries {
+            return Err(format!("{key} was tried {} times more, {retries} are allowed", run.status.retries_status.len()));
+        }
+    }
+    Ok(())
+}
+
+/// I6: the condition, the end and the results of what has ended stay.
+fn stays_as_it_ended(key: &ObjectKey, before: &Object, after: &Object) -> Result<(), String> {
+    let same = match (before, after) {
+        (Object::PipelineRun(a), Object::PipelineRun(b)) if is_over(&a.status.conditions) => a.status == b.status,
+        (Object::TaskRun(a), Object::TaskRun(b)) if is_over(&a.status.conditions) => {
+            a.status.conditions == b.status.conditions
+                && a.status.completion_time == b.status.completion_time
+                && a.status.results == b.status.results
+        }
+        _ => true,
+    };
+    if same { Ok(()) } else { Err(format!("{key} had ended and was changed (I6)")) }
+}
+
+/// A child starts only when all that its task waits for is over.
+fn starts_in_order(
+    scenario: &Scenario,
+    world: &World,
+    watch: &mut Watch,
+    key: &ObjectKey,
+    created: &Object,
+) -> Result<(), String> {
+    let name = label(created, labels::PIPELINE_TASK);
+    let Some(plan) = scenario.plan(&key.name, name).filter(|_| has_ended(created).is_some()) else { return Ok(()) };
+    if watch.lost_children {
+        return Ok(());
+    }
+    let is_finally = scenario.finally.iter().any(|plan| plan.name == name);
+    let waits_for: Vec<&str> = if is_finally {
+        scenario.tasks.iter().map(|plan| plan.name.as_str()).collect()
+    } else {
+        plan.waits_for().collect()
+    };
+    for earlier in waits_for {
+        let mut runs = runs_of(world, &key.name, earlier).peekable();
+        if runs.peek().is_none() && !is_finally {
+            watch.passed_over.insert((key.name.clone(), earlier.to_owned()), name.to_owned());
+        }
+        for run in runs {
+            if has_ended(run) == Some(false) {
+                return Err(format!("{} of task {name} starts although {} is not over", created.key(), run.key()));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Checks the world when nothing happens any more.
+pub(super) fn at_the_end(scenario: &Scenario, world: &World, watch: &Watch) -> Result<(), String> {
+    for (key, object) in &world.objects {
+        match object {
+            Object::PipelineRun(run) => pipeline_run_at_the_end(scenario, world, watch, key, run)?,
+            Object::TaskRun(run) if !is_over(&run.status.conditions) => {
+                return Err(format!("{key} is stuck (I5): {:?}", run.status.conditions));
+            }
+            Object::Pod(pod) if !node::is_over(pod) && !watch.lost_children => {
+                return Err(format!("{key} still runs in the end"));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn pipeline_run_at_the_end(
+    scenario: &Scenario,
+    world: &World,
+    watch: &Watch,
+    key: &ObjectKey,
+    run: &PipelineRun,
+) -> Result<(), String> {
+    if !is_over(&run.status.conditions) {
+        return Err(format!("{key} is stuck (I5): {:?}", run.status.conditions));
+    }
+    if watch.lost_children {
+        return Ok(());
+    }
+    let mut listed: Vec<&str> = run.status.child_references.iter().map(|child| child.name.as_str()).collect();
+    listed.sort_unstable();
+    let mut children: Vec<&str> = world
+        .objects
+        .iter()
+        .filter(|(_, object)| has_ended(object).is_some() && label(object, labels::PIPELINE_RUN) == key.name)
+        .map(|(key, _)| key.name.as_str())
+        .collect();
+    children.sort_unstable();
+    if listed != children {
+        return Err(format!("{key} lists the children {listed:?}, there are {children:?}"));
+    }
+    let skipped: BTreeSet<&str> = run.status.skipped_tasks.iter().map(|task| task.name.as_str()).collect();
+    for ((_, task), started) in watch.passed_over.iter().filter(|((of, _), _)| *of == key.name) {
+        if !skipped.contains(task.as_str()) {
+            return Err(format!("{key} started task {started} although {task}, which comes before it, never ran"));
+        }
+    }
+    let condition = condition::succeeded(&run.status.conditions);
+    let well = condition.is_some_and(|condition| condition.is_true());
+    for plan in scenario.tasks_of(&key.name) {
+        let runs: Vec<&Object> = runs_of(world, &key.name, &plan.name).collect();
+        if well && runs.is_empty() && !skipped.contains(plan.name.as_str()) {
+            return Err(format!("{key} succeeded although task {} neither ran nor is listed as skipped", plan.name));
+        }
+        let expected = if plan.matrix > 0 && plan.work == Work::Task { usize::from(plan.matrix) } else { 1 };
+        if runs.len() > expected {
+            return Err(format!("task {} of {key} has {} runs, {expected} are enough", plan.name, runs.len()));
+        }
+        let failed = |run: &&Object| match run {
+            Object::TaskRun(run) => condition::succeeded(&run.status.conditions).is_some_and(Condition::is_false),
+            Object::CustomRun(run) => condition::succeeded(&run.status.conditions).is_some_and(Condition::is_false),
+            Object::PipelineRun(run) => condition::succeeded(&run.status.conditions).is_some_and(Condition::is_false),
+            _ => false,
+        };
+        if well && !plan.continues && runs.iter().any(failed) {
+            return Err(format!("{key} succeeded although task {} failed", plan.name));
+        }
+    }
+    if condition.is_some_and(|condition| condition.reason == reasons::SUCCESSFUL) && !skipped.is_empty() {
+        return Err(format!("{key} is {} although tasks were skipped", reasons::SUCCESSFUL));
+    }
+    Ok(())
+}
+
+/// Both worlds hold the same runs and Pods in the same state.
+pub(super) fn same_end(troubled: &World, calm: &World) -> Result<(), String> {
+    let keys = |world: &World| -> Vec<ObjectKey> { world.objects.keys().cloned().collect() };
+    let (ours, theirs) = (keys(troubled), keys(calm));
+    if ours != theirs {
+        let names = |keys: &[ObjectKey], other: &[ObjectKey]| -> Vec<String> {
+            keys.iter().filter(|key| !other.contains(key)).map(ToString::to_string).collect()
+        };
+        return Err(format!(
+            "trouble of the controller changed what there is in the end (I4): {:?} are there only with it, {:?} only without",
+            names(&ours, &theirs),
+            names(&theirs, &ours)
+        ));
+    }
+    for (key, object) in &troubled.objects {
+        let same = match (object, &calm.objects[key]) {
+            (Object::PipelineRun(a), Object::PipelineRun(b)) => a.status == b.status,
+            (Object::TaskRun(a), Object::TaskRun(b)) => same_task_run(a, b),
+            (Object::CustomRun(a), Object::CustomRun(b)) => a.status == b.status && a.spec == b.spec,
+            (Object::Pod(a), Object::Pod(b)) => a.status == b.status,
+            _ => true,
+        };
+        if same {
+            continue;
+        }
+        // Patches go through JSON, which knows whole seconds only.
+        let json = |object: &Object| object.to_json().unwrap_or_default();
+        let found = diff::differences(&json(&calm.objects[key]), &json(object));
+        if !found.is_empty() {
+            return Err(format!("trouble of the controller changed how {key} ended (I4):\n  {}", found.join("\n  ")));
+        }
+    }
+    Ok(())
+}
+
+fn same_task_run(a: &TaskRun, b: &TaskRun) -> bool {
+    a.status == b.status && a.spec == b.spec
+}
