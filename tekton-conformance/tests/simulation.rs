@@ -56,11 +56,15 @@ fn caught(simulation: &Simulation, expected: &str) -> (Scenario, String) {
 }
 
 fn with_pipeline_run(decide: Decide<PipelineRun, PipelineRunStatus>) -> Simulation {
-    Simulation { pipeline_run: decide, ..Simulation::default() }
+    let mut simulation = Simulation::default();
+    simulation.pipeline_run = decide;
+    simulation
 }
 
 fn with_task_run(decide: Decide<TaskRun, TaskRunStatus>) -> Simulation {
-    Simulation { task_run: decide, ..Simulation::default() }
+    let mut simulation = Simulation::default();
+    simulation.task_run = decide;
+    simulation
 }
 
 fn is_over(run: &PipelineRun) -> bool {
@@ -151,18 +155,15 @@ fn a_child_that_is_made_anew_after_a_crash_is_caught() {
 
 #[test]
 fn a_deadline_that_nobody_waits_for_is_caught() {
-    let simulation = with_task_run(|snapshot, env| {
+    let mut simulation = with_task_run(|snapshot, env| {
         let mut decision = TaskRun::decide(snapshot, env);
         decision.wake_at = None;
         decision
     });
-    let simulation = Simulation {
-        pipeline_run: |snapshot, env| {
-            let mut decision = PipelineRun::decide(snapshot, env);
-            decision.wake_at = None;
-            decision
-        },
-        ..simulation
+    simulation.pipeline_run = |snapshot, env| {
+        let mut decision = PipelineRun::decide(snapshot, env);
+        decision.wake_at = None;
+        decision
     };
     caught(&simulation, "is stuck (I5)");
 }

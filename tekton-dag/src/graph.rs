@@ -224,7 +224,11 @@ impl Graph {
             .filter(|name| !self.index_of(name).is_some_and(|task| visited[task]))
             .map(str::to_owned)
             .collect();
-        if unreached.is_empty() { Ok(candidates.into_iter().collect()) } else { Err(GraphError::DoneOutOfOrder(unreached)) }
+        if unreached.is_empty() {
+            Ok(candidates.into_iter().collect())
+        } else {
+            Err(GraphError::DoneOutOfOrder(unreached))
+        }
     }
 
     /// The candidates among all tasks, and which tasks are reached from the roots through done tasks.

@@ -28,27 +28,28 @@ impl Lookup {
     /// Numbers tasks in their order; of two with one name the later one counts.
     pub fn new(tasks: &[ResolvedTask<'_>]) -> Self {
         let mut lookup = Self::default();
-        lookup.add(tasks.iter().enumerate().map(|(index, task)| (task.name(), index)));
+        tasks.iter().enumerate().for_each(|(index, task)| lookup.insert(task.name(), index));
         lookup
+    }
+
+    /// Numbers one more task; of two with one name the later one counts.
+    pub fn insert(&mut self, name: &str, index: usize) {
+        if self.parts.is_empty() {
+            self.parts.push(Default::default());
+        }
+        let (names, task_of) = &mut self.parts[0];
+        let (number, is_new) = Arc::make_mut(names).insert_full(name.into());
+        if is_new {
+            task_of.push(short(index));
+        } else {
+            task_of[number] = short(index);
+        }
     }
 
     /// The number of the task called `name`.
     pub fn get(&self, name: &str) -> Option<usize> {
         let found = self.parts.iter().filter_map(|(names, task_of)| Some(task_of[names.get_index_of(name)?]));
         found.filter(|task| *task != NO_TASK).max().map(|task| task as usize)
-    }
-
-    fn add<'n>(&mut self, tasks: impl Iterator<Item = (&'n str, usize)>) {
-        let (mut names, mut task_of) = (Names::new(), Vec::new());
-        for (name, index) in tasks {
-            let (number, is_new) = names.insert_full(name.into());
-            if is_new {
-                task_of.push(short(index));
-            } else {
-                task_of[number] = short(index);
-            }
-        }
-        self.parts.push((Arc::new(names), task_of));
     }
 }
 
@@ -162,14 +163,15 @@ impl PipelineState<'_> {
         let (finally_node_of, finally_task_of) = nodes(self.finally, &self.tasks);
         let mut lookup = Lookup {
             parts: vec![
+                Default::default(),
                 (Arc::clone(self.graph.numbered()), task_of.clone()),
                 (Arc::clone(self.finally.numbered()), finally_task_of),
             ],
         };
-        let known = |index: &usize| node_of[*index] != NO_TASK || finally_node_of[*index] != NO_TASK;
-        if !(0..self.tasks.len()).all(|index| known(&index)) {
-            let others = (0..self.tasks.len()).filter(|index| !known(index));
-            lookup.add(others.map(|index| (self.tasks[index].name(), index)));
+        for (index, task) in self.tasks.iter().enumerate() {
+            if node_of[index] == NO_TASK && finally_node_of[index] == NO_TASK {
+                lookup.insert(task.name(), index);
+            }
         }
         let mut states = States { lookup, ..States::default() };
         states.tasks = Vec::with_capacity(self.tasks.len());

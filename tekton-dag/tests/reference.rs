@@ -51,7 +51,9 @@ fn model_of_cycles(edges: &Edges) -> Option<String> {
         .collect();
     loop {
         let stuck: BTreeSet<&str> = left.keys().copied().collect();
-        left.values_mut().for_each(|on| on.retain(|earlier| stuck.contains(earlier)));
+        for on in left.values_mut() {
+            on.retain(|earlier| stuck.contains(earlier));
+        }
         left.retain(|_, on| !on.is_empty());
         if left.len() == stuck.len() {
             break;

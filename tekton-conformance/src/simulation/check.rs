@@ -103,7 +103,10 @@ pub(super) fn after_pass(
         );
         let retries = plan.map_or(0, |plan| usize::from(plan.retries));
         if run.status.retries_status.len() > retries {
-            return Err(format!("{key} was tried {} times more, {retries} are allowed", run.status.retries_status.len()));
+            return Err(format!(
+                "{key} was tried {} times more, {retries} are allowed",
+                run.status.retries_status.len()
+            ));
         }
     }
     Ok(())

@@ -156,8 +156,7 @@ fn task_spec() -> TaskSpec {
         default: Some(ParamValue::Array(Vec::new())),
         ..ParamSpec::default()
     };
-    let result =
-        TaskResult { name: RESULT.to_owned(), type_: param_type::STRING.to_owned(), ..TaskResult::default() };
+    let result = TaskResult { name: RESULT.to_owned(), type_: param_type::STRING.to_owned(), ..TaskResult::default() };
     let step = Step {
         name: STEP.to_owned(),
         image: "busybox".to_owned(),
@@ -165,5 +164,10 @@ fn task_spec() -> TaskSpec {
         args: vec!["$(params.word)".to_owned(), "$(params.words[*])".to_owned(), "$(results.word.path)".to_owned()],
         ..Step::default()
     };
-    TaskSpec { params: vec![param(RESULT), param("fan"), words], steps: vec![step], results: vec![result], ..TaskSpec::default() }
+    TaskSpec {
+        params: vec![param(RESULT), param("fan"), words],
+        steps: vec![step],
+        results: vec![result],
+        ..TaskSpec::default()
+    }
 }

@@ -14,7 +14,7 @@ use super::dice::mix;
 use super::faults::{Fault, Sort};
 use super::node::{self, Node};
 use super::objects::{NAMESPACE, RUN};
-use super::{Simulation, Scenario, Told};
+use super::{Scenario, Simulation, Told};
 use crate::world::{Done, Failing, Trouble, World};
 
 /// More passes than any of these stories needs.

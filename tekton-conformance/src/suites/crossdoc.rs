@@ -160,7 +160,7 @@ impl CaseWorld<'_> {
         let mut world = World {
             now: "2022-01-01T00:00:00Z".parse().map_err(|e| format!("{e}"))?,
             config: self.config.clone().into(),
-                        any_image: Some(ImageMetadata {
+            any_image: Some(ImageMetadata {
                 digest: "sha256:0000000000000000000000000000000000000000000000000000000000000000".to_owned(),
                 commands: BTreeMap::from([("linux/amd64".to_owned(), Some(vec!["/bin/sh".to_owned()]))]),
             }),

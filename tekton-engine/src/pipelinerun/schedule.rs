@@ -1,6 +1,6 @@
 //! One round of scheduling: what starts, what is stopped, and what the run has come to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use tekton_contract::var::Table;
@@ -239,7 +239,13 @@ fn start_next<'s, 'a: 's>(
     if !state.validation_failed.is_empty() {
         states = state.classify();
     }
-    let finally = states.finally_queue(state);
+    let (unfinished_finally, unfinished): (Vec<usize>, Vec<usize>) =
+        half_created(run, state).partition(|index| states.tasks[*index].in_finally);
+    if !states.stopping && state.spec_status.is_empty() && !state.deadlines.tasks_passed() {
+        next.extend(unfinished);
+    }
+    let mut finally = states.finally_queue(state);
+    finally.extend(unfinished_finally);
     if !finally.is_empty() {
         let table = strings(&tally::task_status(state, &states));
         for index in finally {
@@ -307,6 +313,17 @@ fn start_next<'s, 'a: 's>(
         }
     }
     if waiting { Err(Stop::Wait) } else { Ok(()) }
+}
+
+/// The tasks of whose matrix some runs were created and others never were: a shell died or was refused in between.
+/// A run that somebody deleted is listed in the status and stays away.
+fn half_created(run: &PipelineRun, state: &PipelineState<'_>) -> impl Iterator<Item = usize> {
+    let listed: BTreeSet<&str> = run.status.child_references.iter().map(|child| child.name.as_str()).collect();
+    let half = |task: &ResolvedTask<'_>| {
+        task.has_runs() && task.names.len() > 1 && task.names.iter().any(|name| !listed.contains(name.as_str()))
+    };
+    let found: Vec<usize> = (0..state.tasks.len()).filter(|index| half(&state.tasks[*index])).collect();
+    found.into_iter()
 }
 
 fn strings(variables: &BTreeMap<String, String>) -> Table {

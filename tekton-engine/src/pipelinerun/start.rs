@@ -127,6 +127,12 @@ fn task_runs<'s, 'a: 's>(
     let mut created = Vec::with_capacity(starting.task.names.len());
     let mut waiting = false;
     for index in 0..starting.task.names.len() {
+        let name = &starting.task.names[index];
+        let known = starting.task.task_runs.iter().find(|run| run.metadata.name.as_deref() == Some(name));
+        if known.is_some() || is_lost(run, starting.task, name) {
+            created.extend(known);
+            continue;
+        }
         let child = task_run(pass, run, starting, index, &combinations)?;
         match create(pass, run, |child: &TaskRun| &child.metadata, child) {
             Ok(child) => created.push(child),
@@ -139,6 +145,11 @@ fn task_runs<'s, 'a: 's>(
     }
     starting.task.task_runs = created;
     Ok(())
+}
+
+/// The task has runs, and this one of them is gone: nobody makes it anew.
+fn is_lost(run: &PipelineRun, task: &ResolvedTask<'_>, name: &str) -> bool {
+    task.has_runs() && run.status.child_references.iter().any(|child| child.name == name)
 }
 
 fn check_enums(
@@ -230,6 +241,12 @@ fn custom_runs<'s, 'a: 's>(
     let mut created = Vec::with_capacity(starting.task.names.len());
     let mut waiting = false;
     for index in 0..starting.task.names.len() {
+        let name = &starting.task.names[index];
+        let known = starting.task.custom_runs.iter().find(|run| run.metadata.name.as_deref() == Some(name));
+        if known.is_some() || is_lost(run, starting.task, name) {
+            created.extend(known);
+            continue;
+        }
         let child = custom_run(pass, run, starting, index, &combinations)?;
         match create(pass, run, |child: &CustomRun| &child.metadata, child) {
             Ok(child) => created.push(child),
