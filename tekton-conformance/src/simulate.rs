@@ -104,18 +104,22 @@ fn print_story(lines: &[String]) {
     } else {
         (lines, &[][..])
     };
-    beginning.iter().for_each(|line| println!("{line}"));
+    for line in beginning {
+        println!("{line}");
+    }
     if !end.is_empty() {
         println!("  ... {} lines ...", lines.len() - beginning.len() - end.len());
-        end.iter().for_each(|line| println!("{line}"));
+        for line in end {
+            println!("{line}");
+        }
     }
 }
 
 #[expect(clippy::print_stdout, reason = "the figures are this program's output")]
 fn print_figures(figures: &Figures, took: Duration) {
     let Figures { stories, passes, decisions, effects, idle_wakes, seconds, faults, ends } = figures;
-    let each = took.as_secs_f64() * 1e6 / stories.to_owned().max(1) as f64;
-    println!("{stories} stories in {:.1} s ({each:.0} us each)", took.as_secs_f64());
+    let each = took.as_micros() / u128::from((*stories).max(1));
+    println!("{stories} stories in {:.1} s ({each} us each)", took.as_secs_f64());
     println!("{passes} passes, {decisions} decisions, {effects} effects, {seconds} virtual seconds");
     println!("{idle_wakes} wake-ups with nothing to do");
     let faults: Vec<String> = Sort::NAMES.iter().zip(faults).map(|(name, count)| format!("{count} {name}")).collect();

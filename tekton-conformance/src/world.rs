@@ -51,6 +51,7 @@ pub struct Failing {
 }
 
 /// What one pass did.
+#[expect(clippy::struct_excessive_bools, reason = "each is a thing that may or may not have happened")]
 #[derive(Debug, Clone, Default)]
 pub struct Done {
     /// Objects as they were submitted, and the fault of those that were refused.
@@ -84,6 +85,7 @@ pub struct Done {
 }
 
 /// What goes wrong in one pass, beside calls that fail. By default nothing does.
+#[expect(clippy::struct_excessive_bools, reason = "each is a trouble of its own")]
 #[derive(Debug, Clone, Default)]
 pub struct Trouble {
     /// What the caches of the controller still remember; what it reads past them is new.

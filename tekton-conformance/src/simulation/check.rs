@@ -208,7 +208,7 @@ fn pipeline_run_at_the_end(
         }
     }
     let condition = condition::succeeded(&run.status.conditions);
-    let well = condition.is_some_and(|condition| condition.is_true());
+    let well = condition.is_some_and(Condition::is_true);
     for plan in scenario.tasks_of(&key.name) {
         let runs: Vec<&Object> = runs_of(world, &key.name, &plan.name).collect();
         if well && runs.is_empty() && !skipped.contains(plan.name.as_str()) {

@@ -73,17 +73,17 @@ fn pipeline_run(scenario: &Scenario) -> PipelineRun {
     run.metadata.creation_timestamp = None;
     let [pipeline, tasks, finally] = scenario.timeouts.map(|limit| limit.map(|s| GoDuration::from_secs(s.into())));
     if scenario.timeouts != [None; 3] {
-        run.spec.timeouts = Some(TimeoutFields { pipeline, tasks, r#finally: finally });
+        run.spec.timeouts = Some(TimeoutFields { pipeline, tasks, finally });
     }
     run.spec.pipeline_spec = Some(PipelineSpec {
-        tasks: scenario.tasks.iter().map(|plan| task(scenario, &scenario.tasks, plan)).collect(),
-        r#finally: scenario.finally.iter().map(|plan| task(scenario, &scenario.tasks, plan)).collect(),
+        tasks: scenario.tasks.iter().map(|plan| task(&scenario.tasks, plan)).collect(),
+        r#finally: scenario.finally.iter().map(|plan| task(&scenario.tasks, plan)).collect(),
         ..PipelineSpec::default()
     });
     run
 }
 
-fn task(scenario: &Scenario, tasks: &[TaskPlan], plan: &TaskPlan) -> PipelineTask {
+fn task(tasks: &[TaskPlan], plan: &TaskPlan) -> PipelineTask {
     let mut task = PipelineTask {
         name: plan.name.clone(),
         run_after: plan.after.clone(),
@@ -123,7 +123,7 @@ fn task(scenario: &Scenario, tasks: &[TaskPlan], plan: &TaskPlan) -> PipelineTas
         Work::Pipeline(inner) => {
             task.params.clear();
             task.pipeline_spec = Some(Box::new(PipelineSpec {
-                tasks: inner.iter().map(|plan| self::task(scenario, inner, plan)).collect(),
+                tasks: inner.iter().map(|plan| self::task(inner, plan)).collect(),
                 ..PipelineSpec::default()
             }));
         }

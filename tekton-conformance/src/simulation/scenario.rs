@@ -162,6 +162,7 @@ impl Scenario {
     }
 
     /// The same without what goes wrong.
+    #[must_use]
     pub fn without_faults(&self) -> Self {
         Self { faults: Vec::new(), ..self.clone() }
     }
@@ -226,7 +227,7 @@ fn task(dice: &mut Dice, letter: char, number: usize, before: &[TaskPlan], endle
         0 => Work::Custom,
         1 if letter == 't' => {
             let mut inner = Vec::new();
-            for number in 0..1 + dice.below(2) {
+            for number in 0..=dice.below(2) {
                 let task = self::task(dice, 'n', number, &inner, endless);
                 inner.push(task);
             }
@@ -251,7 +252,7 @@ fn task(dice: &mut Dice, letter: char, number: usize, before: &[TaskPlan], endle
         };
     }
     let unlimited = endless || task.timeout == Some(0);
-    task.attempts = (0..1 + dice.below(3)).map(|_| attempt(dice, unlimited)).collect();
+    task.attempts = (0..=dice.below(3)).map(|_| attempt(dice, unlimited)).collect();
     task
 }
 

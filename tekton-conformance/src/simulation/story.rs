@@ -102,10 +102,9 @@ pub(super) fn live(simulation: &Simulation, scenario: &Scenario, in_words: bool)
 
 impl Story<'_> {
     fn run(&mut self) -> Result<(), String> {
-        loop {
-            let Some(now) = self.next_moment() else { break };
+        while let Some(now) = self.next_moment() {
             self.world.now = self.world.now.max(now);
-            if self.at_time.front().is_some_and(|fault| self.moment_of(fault) <= self.world.now) {
+            if self.at_time.front().is_some_and(|fault| self.moment_of(*fault) <= self.world.now) {
                 let fault = self.at_time.pop_front().expect("there is a first one");
                 self.happen(fault);
                 continue;
@@ -127,7 +126,7 @@ impl Story<'_> {
         check::at_the_end(self.scenario, &self.world, &self.watch)
     }
 
-    fn moment_of(&self, fault: &Fault) -> Timestamp {
+    fn moment_of(&self, fault: Fault) -> Timestamp {
         self.start + SignedDuration::from_secs(i64::from(fault.at))
     }
 
@@ -136,7 +135,7 @@ impl Story<'_> {
         let wakes = self.wakes.values().copied();
         let moments = due.chain(wakes).chain(self.node.next());
         let next = moments.min()?;
-        Some(self.at_time.front().map_or(next, |fault| next.min(self.moment_of(fault))))
+        Some(self.at_time.front().map_or(next, |fault| next.min(self.moment_of(*fault))))
     }
 
     /// One of the runs that are due now; without a cause it is its own wake-up.
@@ -304,7 +303,6 @@ impl Story<'_> {
                 }
                 // What makes of a failed create of a Pod the failure of its TaskRun is upstream's rule.
                 Sort::LostReply if key.kind == Kind::PipelineRun => trouble.loses_reply = Some(0),
-                Sort::LostReply => continue,
                 Sort::Conflict => trouble.refuses_status = true,
                 Sort::Refuse(refusal) => {
                     for kind in [Kind::Pod, Kind::TaskRun, Kind::CustomRun] {
@@ -380,7 +378,9 @@ impl Story<'_> {
         if done.died {
             // The one that takes its place looks at every run.
             let runs: Vec<ObjectKey> = self.world.objects.keys().cloned().collect();
-            runs.iter().for_each(|run| self.touch(run, Cause::Retry));
+            for run in runs {
+                self.touch(&run, Cause::Retry);
+            }
             self.wakes.clear();
         }
         if done.conflict || self.world.trouble.stale.is_some() {
