@@ -38,7 +38,7 @@ pub(crate) fn admitted(scenario: &Scenario) -> Result<World, String> {
     };
     let mut world = World {
         now: "2026-01-01T00:00:00Z".parse().expect("it is a time"),
-        cluster: ClusterFacts { images, release: "sim".to_owned(), ..ClusterFacts::default() },
+        cluster: ClusterFacts { images, release: "sim".to_owned(), ..ClusterFacts::default() }.into(),
         any_image: Some(ImageMetadata { digest: format!("sha256:{}", "0".repeat(64)), ..ImageMetadata::default() }),
         version: Some(ServerVersion { major: "1".to_owned(), minor: "33".to_owned() }),
         fills_in: true,
@@ -53,7 +53,7 @@ pub(crate) fn admitted(scenario: &Scenario) -> Result<World, String> {
         let kind = kind_called(document["kind"].as_str().unwrap_or_default()).expect("a kind that the engine knows");
         world.put(Object::from_json(kind, document).map_err(|error| error.to_string())?);
     }
-    world.config = config;
+    world.config = config.into();
     Ok(world)
 }
 
