@@ -57,13 +57,15 @@ fn position(source: &str, at: usize) -> (isize, isize) {
 
 /// An error as the CEL compiler prints it: where, what, the line and a mark below it.
 fn located(source: &str, (line, column): (isize, isize), text: &str) -> String {
-    let mut shown = format!("ERROR: <input>:{line}:{column}: {text}");
+    let error = format!("ERROR: <input>:{line}:{column}: {text}");
     let index = usize::try_from(line - 1).ok();
-    if let Some(snippet) = index.and_then(|index| source.lines().nth(index)) {
-        let dots = ".".repeat(usize::try_from(column - 1).unwrap_or_default());
-        shown.push_str(&format!("\n | {snippet}\n | {dots}^"));
+    match index.and_then(|index| source.lines().nth(index)) {
+        Some(snippet) => {
+            let dots = ".".repeat(usize::try_from(column - 1).unwrap_or_default());
+            format!("{error}\n | {snippet}\n | {dots}^")
+        }
+        None => error,
     }
-    shown
 }
 
 /// What texts are evaluated in: the standard functions, and no variables. Of repeated keys in a map the last counts, as in
