@@ -7,7 +7,7 @@ use tekton_types::decode::Mode;
 use tekton_types::duration::GoDuration;
 use tekton_types::migrate::{self, migrate};
 use tekton_types::quantity::Quantity;
-use tekton_types::v1beta1::convert::to_hub;
+use tekton_types::v1beta1::convert::{to_hub, to_version};
 use tekton_types::{Object, yaml};
 
 fn own_examples() -> PathBuf {
@@ -117,6 +117,23 @@ fn lenient_reading_accepts_all_that_strict_reading_does() {
             if strict.is_ok() {
                 assert_eq!(lenient, strict, "{}", file.display());
             }
+        }
+    }
+}
+
+#[test]
+fn every_object_goes_to_its_older_version_and_back_unchanged_but_for_what_is_lost_on_purpose() {
+    for (file, text) in files() {
+        for document in yaml::parse_each(&text).flatten() {
+            let Ok(object) = Object::decode(&document, Mode::Strict) else { continue };
+            let older = match (object.api_version().split('/').next(), object.kind()) {
+                (Some("tekton.dev"), "StepAction") => "tekton.dev/v1alpha1",
+                (Some("tekton.dev"), "Task" | "TaskRun" | "Pipeline" | "PipelineRun") => "tekton.dev/v1beta1",
+                _ => continue,
+            };
+            let round = |object: Object| to_version(object, older).and_then(to_hub);
+            let once = round(object).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+            assert_eq!(round(once.clone()).as_ref(), Ok(&once), "{} document {}", file.display(), document.index);
         }
     }
 }

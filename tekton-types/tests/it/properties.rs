@@ -7,6 +7,7 @@ use tekton_types::decode::Mode;
 use tekton_types::duration::GoDuration;
 use tekton_types::quantity::Quantity;
 use tekton_types::v1::{Param, ParamValue, Step, Task, TaskSpec};
+use tekton_types::v1beta1::convert::{to_hub, to_version};
 use tekton_types::yaml;
 
 fn texts() -> impl Strategy<Value = String> {
@@ -58,7 +59,97 @@ fn param_values() -> impl Strategy<Value = ParamValue> {
     ]
 }
 
+/// Replaces from left to right, as plainly as can be said: a reference ends at the next `)`.
+fn replaced_plainly(text: &str, known: &[(&str, &str)]) -> String {
+    let (mut out, mut rest) = (String::new(), text);
+    while let Some((before, behind)) = rest.split_once("$(") {
+        out.push_str(before);
+        let found = behind
+            .split_once(')')
+            .and_then(|(key, after)| Some((known.iter().find(|(name, _)| *name == key)?.1, after)));
+        let (value, after) = found.unwrap_or(("$(", behind));
+        out.push_str(value);
+        rest = after;
+    }
+    out + rest
+}
+
+/// An object with one of its values replaced: which one, and with what.
+fn disturbed(object: &Value, at: usize, with: &Value) -> Value {
+    fn walk(value: &mut Value, left: &mut usize, with: &Value) {
+        if *left == 0 {
+            *value = with.clone();
+        }
+        *left = left.wrapping_sub(1);
+        match value {
+            Value::Object(entries) => entries.values_mut().for_each(|value| walk(value, left, with)),
+            Value::Array(items) => items.iter_mut().for_each(|value| walk(value, left, with)),
+            _ => {}
+        }
+    }
+    fn count(value: &Value) -> usize {
+        match value {
+            Value::Object(entries) => 1 + entries.values().map(count).sum::<usize>(),
+            Value::Array(items) => 1 + items.iter().map(count).sum::<usize>(),
+            _ => 1,
+        }
+    }
+    let mut object = object.clone();
+    let mut left = at % count(&object);
+    walk(&mut object["spec"], &mut left, with);
+    object
+}
+
+/// Objects of the older version with most of what conversion moves.
+fn old_objects() -> Vec<Value> {
+    let task = serde_json::json!({
+        "params": [{"name": "a", "default": "b"}], "resources": {"inputs": [{"name": "r", "type": "git"}]},
+        "stepTemplate": {"name": "t", "env": [{"name": "E", "value": "v"}]},
+        "steps": [{"name": "s", "image": "i", "tty": true, "ports": [{"containerPort": 1}], "resources": {"limits": {"cpu": "1"}}}],
+        "sidecars": [{"name": "c", "image": "i", "resources": {}}], "results": [{"name": "r"}],
+    });
+    let overrides = serde_json::json!([{"name": "s", "resources": {"limits": {"cpu": "1"}}}]);
+    let kinds = [
+        ("Task", task.clone()),
+        (
+            "TaskRun",
+            serde_json::json!({"taskSpec": task, "stepOverrides": overrides, "timeout": "1h", "resources": {"inputs": [{"name": "r"}]}}),
+        ),
+        (
+            "Pipeline",
+            serde_json::json!({"resources": [{"name": "r", "type": "git"}], "tasks": [{"name": "a", "taskSpec": task, "matrix": {}}]}),
+        ),
+        (
+            "PipelineRun",
+            serde_json::json!({"pipelineRef": {"name": "p"}, "serviceAccountName": "sa", "timeout": "1h",
+            "taskRunSpecs": [{"pipelineTaskName": "a", "taskServiceAccountName": "b", "stepOverrides": overrides, "metadata": {"labels": {"l": "m"}}}]}),
+        ),
+    ];
+    let object = |(kind, spec)| serde_json::json!({"apiVersion": "tekton.dev/v1beta1", "kind": kind, "metadata": {"name": "o"}, "spec": spec});
+    kinds.map(object).into()
+}
+
 proptest! {
+    #[test]
+    fn references_are_replaced_from_left_to_right(text in "([$()a-c. ]|\\$\\(|\\$\\(a\\)|\\$\\(b.c\\)|\\$\\(\\)|\u{e9}){0,24}") {
+        let known = [("a", "$(b.c)"), ("b.c", "1"), ("", "empty")];
+        let mut table = tekton_contract::var::Table::new();
+        for (key, value) in known {
+            table.set(key, value);
+        }
+        let replaced = table.apply(&text);
+        prop_assert_eq!(replaced.as_ref(), replaced_plainly(&text, &known));
+    }
+
+    #[test]
+    fn what_was_converted_to_and_fro_once_stays_as_it_is(kind in 0..4_usize, at in any::<usize>(), with in values()) {
+        let old = disturbed(&old_objects()[kind], at, &with);
+        let (Some(object), _) = Object::from_json(&old) else { return Ok(()) };
+        let round = |object: Object| to_version(object, "tekton.dev/v1beta1").and_then(to_hub);
+        let Ok(once) = to_hub(object).and_then(round) else { return Ok(()) };
+        prop_assert_eq!(round(once.clone()), Ok(once));
+    }
+
     #[test]
     fn a_duration_prints_what_it_parses(nanos in any::<i64>()) {
         let duration = GoDuration::from_nanos(nanos);
