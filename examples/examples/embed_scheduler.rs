@@ -1,97 +1,79 @@
-//! Schedules a Tekton Pipeline with an executor of your own: here each task is a closure that returns its results.
-//! No cluster, no Pods, no clock: `tekton-dag` says what starts next, what is skipped and why, and how it ended.
+//! Runs a PipelineRun with an executor of your own: here each task is a closure that gets params and returns a result.
+//! No cluster, no Pods, no threads: the engine decides what runs, what is skipped and why, and how it ended.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde_json::json;
-use tekton_dag::child::ResolvedTask;
-use tekton_dag::deadline::Deadlines;
-use tekton_dag::edges;
-use tekton_dag::state::PipelineState;
-use tekton_dag::tally::{self, Counts};
+use tekton_engine::k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use tekton_engine::{ClusterFacts, Effect, Env, Fact, Facts, Need, Object, Outcome, Run, Snapshot, Stored, Value};
 use tekton_types::condition::{Condition, FALSE, TRUE};
-use tekton_types::reason;
-use tekton_types::v1::{Param, ParamValue, PipelineSpec, TaskRun, TaskRunResult};
+use tekton_types::config::Config;
+use tekton_types::v1::{PipelineRun, TaskRun, TaskRunResult};
 
-/// What a task does: gets its params with all results filled in, returns its own results or why it failed.
-type Executor = fn(&[Param]) -> Result<Vec<(&'static str, String)>, String>;
+/// What a task does: from the values of its params to its result `out`, or why it failed.
+type Executor = fn(Vec<&str>) -> Result<String, &'static str>;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let pipeline: PipelineSpec = serde_json::from_value(json!({
-        "tasks": [
-            {"name": "version", "taskRef": {"name": "version"}},
-            {"name": "build", "taskRef": {"name": "build"},
-             "params": [{"name": "version", "value": "$(tasks.version.results.number)"}]},
-            {"name": "publish", "taskRef": {"name": "publish"}, "runAfter": ["build"],
-             "when": [{"input": "$(tasks.version.results.number)", "operator": "in", "values": ["2.0"]}]},
-        ],
+    let spec =
+        json!({"params": [{"name": "in", "default": ""}], "results": [{"name": "out"}], "steps": [{"image": "-"}]});
+    let mut run: PipelineRun = serde_json::from_value(json!({
+        "metadata": {"name": "release", "namespace": "demo", "uid": "1"},
+        "spec": {"pipelineSpec": {"tasks": [
+            {"name": "version", "taskSpec": spec},
+            {"name": "build", "taskSpec": spec, "params": [{"name": "in", "value": "$(tasks.version.results.out)"}]},
+            {"name": "publish", "taskSpec": spec, "runAfter": ["build"],
+             "when": [{"input": "$(tasks.version.results.out)", "operator": "in", "values": ["2.0"]}]},
+        ]}},
     }))?;
-    let executors: BTreeMap<&str, Executor> = BTreeMap::from([
-        ("version", (|_params| Ok(vec![("number", "1.4.2".to_owned())])) as Executor),
-        ("build", |params| {
-            println!("  building with {:?}", params[0].value);
-            Ok(Vec::new())
-        }),
-        ("publish", |_params| Err("nobody may publish".to_owned())),
+    let executors = BTreeMap::from([
+        ("version", (|_| Ok("1.4.2".to_owned())) as Executor),
+        ("build", |params| Ok(format!("app:{}", params[0]))),
+        ("publish", |_| Err("nobody may publish")),
     ]);
+    let mut children = Vec::new();
+    while run.status.completion_time.is_none() {
+        pass(&mut run, &mut children, &executors);
+    }
+    println!("{}: {}", run.status.conditions[0].reason, run.status.conditions[0].message);
+    Ok(())
+}
 
-    let graph = edges::tasks_graph(&pipeline.tasks)?;
-    let finally = edges::finally_graph(&pipeline.finally)?;
-    let mut runs: BTreeMap<String, TaskRun> = BTreeMap::new();
+/// One pass: what the engine asks for is answered, what it wants created is run on the spot.
+fn pass(run: &mut PipelineRun, children: &mut Vec<Object>, all: &BTreeMap<&str, Executor>) {
+    let (mut facts, config, cluster) = (Facts::new(), Config::default(), ClusterFacts::default());
     loop {
-        let resolved = |task| {
-            let mut resolved = ResolvedTask::new(Cow::Borrowed(task));
-            resolved.task_runs.extend(runs.get(&resolved.pipeline_task.name));
-            resolved
-        };
-        let mut state = PipelineState {
-            tasks: pipeline.tasks.iter().map(resolved).collect(),
-            graph: &graph,
-            finally: &finally,
-            spec_status: "",
-            deadlines: Deadlines::default(),
-            validation_failed: BTreeMap::new(),
-        };
-        let states = state.classify();
-        let queue = states.queue(&state)?;
-        let ready: Vec<(String, Vec<Param>)> = queue
-            .into_iter()
-            .filter(|&task| states.tasks[task].skip.is_none())
-            .map(|task| (state.tasks[task].name().to_owned(), state.tasks[task].pipeline_task.params.clone()))
-            .collect();
-        if ready.is_empty() {
-            for skipped in tally::skipped_tasks(&state, &states) {
-                println!("skipped {}: {}", skipped.name, skipped.reason);
-            }
-            println!("{:?}", Counts::of(&state, &states));
-            return Ok(());
+        let env = Env { now: Timestamp::now(), config: &config, cluster: &cluster };
+        let decision = PipelineRun::decide(&Snapshot { run, facts: &facts }, &env);
+        if decision.is_settled() {
+            decision.notes.iter().for_each(|note| println!("  {} {}", note.subject, note.text));
+            return run.status = decision.status;
         }
-        // These may run at the same time; an executor of threads or jobs would start them all here.
-        for (name, params) in ready {
-            println!("run {name}");
-            let outcome = executors[name.as_str()](&params);
-            runs.insert(name, finished(outcome));
+        for need in decision.needs {
+            let Need::List { kind, .. } = &need else { panic!("nobody can answer {need:?}") };
+            let found = children.iter().filter(|child| child.kind() == *kind).cloned().collect();
+            facts.set(need, Fact::Known(Value::List(found)));
+        }
+        for effect in decision.effects {
+            let Effect::Create(Object::TaskRun(child)) = &effect else { panic!("nobody can do {:?}", effect.key()) };
+            children.push(execute(TaskRun::clone(child), all));
+            facts.set_outcome(effect.key(), Outcome::Done(children.last().cloned()));
         }
     }
 }
 
-/// The TaskRun as the scheduler wants to see it when the task is over.
-fn finished(outcome: Result<Vec<(&'static str, String)>, String>) -> TaskRun {
-    let mut run = TaskRun::default();
-    match outcome {
-        Ok(results) => {
-            run.status.results = results
-                .into_iter()
-                .map(|(name, value)| TaskRunResult {
-                    name: name.to_owned(),
-                    value: ParamValue::String(value),
-                    ..TaskRunResult::default()
-                })
-                .collect();
-            run.status.conditions.push(Condition::succeeded(TRUE, reason::taskrun::SUCCESSFUL, ""));
+/// The TaskRun when it is over; an executor of threads or jobs would return it as it is and change it later.
+fn execute(mut run: TaskRun, all: &BTreeMap<&str, Executor>) -> Object {
+    run.metadata.creation_timestamp = Some(Time(Timestamp::now()));
+    let task = run.metadata.labels.as_ref().map_or("", |labels| &labels["tekton.dev/pipelineTask"]);
+    println!("run {task}");
+    let condition = match all[task](run.spec.params.iter().filter_map(|param| param.value.as_string()).collect()) {
+        Ok(out) => {
+            run.status.results = vec![TaskRunResult { name: "out".into(), type_: "string".into(), value: out.into() }];
+            Condition::succeeded(TRUE, "Succeeded", "")
         }
-        Err(why) => run.status.conditions.push(Condition::succeeded(FALSE, reason::taskrun::FAILED, why)),
-    }
-    run
+        Err(why) => Condition::succeeded(FALSE, "Failed", why),
+    };
+    run.status.conditions.push(condition);
+    run.into_object()
 }
