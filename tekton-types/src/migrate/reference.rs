@@ -1,6 +1,6 @@
 //! References to ClusterTasks and to bundles become references through resolvers.
 
-use super::Walk;
+use super::{Walk, list_indent};
 use crate::yaml::edit::own_entries;
 use crate::yaml::{Entry, Node};
 
@@ -9,12 +9,14 @@ impl Walk<'_, '_> {
     pub(super) fn references(&mut self, holder: &Node<'_>) {
         for (key, kind) in [("taskRef", "task"), ("pipelineRef", "pipeline")] {
             if let Some(entry) = holder.entry(key) {
-                self.reference(&entry.value, kind);
+                // Lists look like those beside them, else like the first of the document.
+                let indent = list_indent(self.edits.text(), holder).unwrap_or(self.list_indent);
+                self.reference(&entry.value, kind, indent);
             }
         }
     }
 
-    fn reference(&mut self, reference: &Node<'_>, kind: &str) {
+    fn reference(&mut self, reference: &Node<'_>, kind: &str, list_indent: usize) {
         let text = |key| reference.get(key).and_then(Node::as_str).unwrap_or_default();
         if !text("resolver").is_empty() || reference.entry("params").is_some() {
             return;
@@ -28,7 +30,8 @@ impl Walk<'_, '_> {
             if namespace.is_none() {
                 let span = reference.get("kind").map_or(reference.span, |node| node.span);
                 let message = "which namespace has the Task that was a ClusterTask?".to_owned();
-                let help = "name it to the migration, or let the cluster resolver's default-namespace be it";
+                let help =
+                    "name it with --cluster-task-namespace, or let the cluster resolver's default-namespace be it";
                 self.note("cluster-task", span, message, Some(help.to_owned()));
             }
             ("cluster", [("kind", Some("task".to_owned())), ("name", name), ("namespace", namespace)])
@@ -39,14 +42,14 @@ impl Walk<'_, '_> {
             return;
         };
         let params: Vec<(&str, String)> = params.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
-        self.resolve_through(reference, resolver, &params);
+        self.resolve_through(reference, resolver, &params, list_indent);
     }
 
     fn raw(&self, node: &Node<'_>) -> String {
         self.edits.text()[node.span.start..node.span.end].to_owned()
     }
 
-    fn resolve_through(&mut self, reference: &Node<'_>, resolver: &str, params: &[(&str, String)]) {
+    fn resolve_through(&mut self, reference: &Node<'_>, resolver: &str, params: &[(&str, String)], list_indent: usize) {
         let own = own_entries(reference);
         let (Some(first), Some(last)) = (own.first(), own.last()) else { return };
         let text = self.edits.text();
@@ -80,8 +83,8 @@ impl Walk<'_, '_> {
         line(indent, &format!("resolver: {resolver}"));
         line(indent, "params:");
         for (name, value) in params {
-            line(indent + self.list_indent, &format!("- name: {name}"));
-            line(indent + self.list_indent, &format!("  value: {value}"));
+            line(indent + list_indent, &format!("- name: {name}"));
+            line(indent + list_indent, &format!("  value: {value}"));
         }
         self.edits.replace(range, new);
     }

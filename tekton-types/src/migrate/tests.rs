@@ -58,6 +58,14 @@ fn a_cluster_tasks_reference_goes_through_the_cluster_resolver() {
 }
 
 #[test]
+fn new_lists_stand_as_those_beside_them_do() {
+    check(
+        "apiVersion: tekton.dev/v1\nkind: Pipeline\nmetadata: {name: p}\nspec:\n  tasks:\n    - name: a\n      runAfter:\n      - b\n      taskRef:\n        name: c\n        kind: ClusterTask\n",
+        "apiVersion: tekton.dev/v1\nkind: Pipeline\nmetadata: {name: p}\nspec:\n  tasks:\n    - name: a\n      runAfter:\n      - b\n      taskRef:\n        resolver: cluster\n        params:\n        - name: kind\n          value: task\n        - name: name\n          value: c\n        - name: namespace\n          value: shared\n",
+    );
+}
+
+#[test]
 fn a_bundle_goes_through_the_bundles_resolver_in_json_too() {
     check(
         r#"{"apiVersion": "tekton.dev/v1beta1", "kind": "TaskRun", "metadata": {"name": "r"}, "spec": {"taskRef": {"name": "t", "bundle": "example/b:1"}}}"#,
