@@ -7,13 +7,16 @@
 mod assistant;
 mod bind;
 mod cancel;
+mod checks;
 mod children;
+mod find;
 mod labels;
 pub(crate) mod life;
 pub mod part;
 mod resolve;
 mod schedule;
 mod start;
+mod task_definition;
 mod workspaces;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;

@@ -13,9 +13,9 @@ use tekton_types::v1::{
 };
 use tekton_types::v1beta1::CustomRun;
 
-use super::bind::Found;
 use super::children::Children;
-use super::{assistant, bind, cancel, labels, start, workspaces};
+use super::find::Found;
+use super::{assistant, cancel, find, labels, start, workspaces};
 use crate::decision::{Class, Decision, Fault};
 use crate::finish::finish;
 use crate::pass::{Pass, Stop};
@@ -83,7 +83,7 @@ pub fn store_definition(
     config: &Config,
 ) {
     let is_first = run.status.pipeline_spec.is_none();
-    bind::store(
+    find::store(
         run,
         &Found { meta: pipeline, spec: spec.clone(), source, verification: Verification::Skipped },
         config,

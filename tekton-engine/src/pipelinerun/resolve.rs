@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 
 use tekton_dag::child::{ChildKind, ResolvedTask};
 use tekton_dag::graph::quote;
@@ -10,20 +9,18 @@ use tekton_dag::names::run_names;
 use tekton_dag::state::Lookup;
 use tekton_dag::{apply, matrix, results};
 use tekton_types::condition;
-use tekton_types::config::Config;
-use tekton_types::defaults::SetDefaults;
 use tekton_types::reason::{pipelinerun as reasons, taskrun as task_reasons};
-use tekton_types::v1::{ChildStatusReference, Param, ParamValue, PipelineRun, PipelineTask, Task, TaskRun, TaskSpec};
+use tekton_types::v1::{ChildStatusReference, PipelineRun, PipelineTask, TaskRun};
 use tekton_types::v1beta1::CustomRun;
 
 use super::bind::{self, Bound, USER_ERROR};
 use super::children::Children;
+use super::find;
 use super::life;
-use crate::definition::{self, Definition};
+use super::task_definition::{child_pipeline, task_definition, with_defaults};
 use crate::object::{Kind, Stored};
-use crate::owner;
 use crate::pass::{Pass, Stop};
-use crate::refs::{RefFault, Request};
+use crate::refs::RefFault;
 use crate::taskrun::RESOLUTION_POLL;
 use crate::trusted::Verification;
 
@@ -37,7 +34,7 @@ pub(super) struct Resolution<'a> {
 }
 
 /// Why a task could not be resolved.
-enum Unresolved {
+pub(super) enum Unresolved {
     Child(RefFault),
     Reference { pipeline: bool, name: String, fault: RefFault },
     Other(String),
@@ -72,7 +69,7 @@ pub(super) fn resolve<'t, 'a: 't>(
         let place = Place { index, task, lookup: &lookup };
         match resolve_task(pass, run, &place, children, &mut resolution) {
             Ok(_) if waiting => {}
-            Ok(verification) => bind::verified(pass, run, &verification, &task.name)?,
+            Ok(verification) => find::verified(pass, run, &verification, &task.name)?,
             // One resolver is asked at a time.
             Err(Unresolved::Stop(Stop::Wait)) if !pass.effects.is_empty() => return Err(Stop::Wait),
             // The other definitions are asked for in the same round.
@@ -153,21 +150,8 @@ fn resolve_task<'t, 'a: 't>(
     Ok(verification)
 }
 
-/// The spec with its defaults; what has been through admission, or through this, has them.
-fn with_defaults<'t>(spec: Cow<'t, TaskSpec>, config: &Config) -> Cow<'t, TaskSpec> {
-    let has_all = spec.params.iter().all(|param| !param.type_.is_empty())
-        && spec.results.iter().all(|result| !result.type_.is_empty())
-        && spec.steps.iter().all(|step| step.r#ref.as_ref().is_none_or(|reference| !reference.resolver.is_empty()));
-    if has_all {
-        return spec;
-    }
-    let mut spec = spec.into_owned();
-    spec.set_defaults(config);
-    Cow::Owned(spec)
-}
-
 /// The children of a task that the status lists. The status is in order of the tasks' names, see `Children::recover`.
-fn references_of<'r>(run: &'r PipelineRun, task: &str) -> &'r [ChildStatusReference] {
+pub(super) fn references_of<'r>(run: &'r PipelineRun, task: &str) -> &'r [ChildStatusReference] {
     let all = &run.status.child_references;
     let from = all.partition_point(|child| child.pipeline_task_name.as_str() < task);
     let length = all[from..].partition_point(|child| child.pipeline_task_name == task);
@@ -217,110 +201,8 @@ fn sure_of_eviction<'a>(pass: &mut Pass<'a>, child: &'a TaskRun) -> Result<&'a T
     }
 }
 
-/// The name of the pipeline that a task refers to, and what its signature is worth; `None` when it is written in the task.
-fn child_pipeline(
-    pass: &mut Pass<'_>,
-    run: &PipelineRun,
-    task: &PipelineTask,
-) -> Result<Option<(String, Verification)>, Unresolved> {
-    let Some(reference) = task.pipeline_ref.as_ref().filter(|_| task.pipeline_spec.is_none()) else { return Ok(None) };
-    match bind::pipeline(pass, run, reference)? {
-        Ok(found) => Ok(Some((found.object.metadata.name.unwrap_or_default(), found.verification))),
-        Err(fault) => Err(Unresolved::Reference {
-            pipeline: true,
-            name: shown_name(&reference.name, &reference.resolver, &reference.params),
-            fault,
-        }),
-    }
-}
-
-/// What a task does.
-struct Defined<'t> {
-    /// The name of the Task; empty when it is written in the pipeline.
-    name: String,
-    spec: Cow<'t, TaskSpec>,
-    verification: Verification,
-}
-
-impl<'t> Defined<'t> {
-    fn unsigned(name: &str, spec: &'t TaskSpec) -> Self {
-        Self { name: name.to_owned(), spec: Cow::Borrowed(spec), verification: Verification::Skipped }
-    }
-}
-
-/// The definition of the task: as a child froze it, else by reference, else as it is written in the pipeline.
-///
-/// `task` has results put in, `written` has not; the spec inside the task is the same in both.
-fn task_definition<'t, 'a: 't>(
-    pass: &mut Pass<'a>,
-    run: &PipelineRun,
-    task: &PipelineTask,
-    written: &'t PipelineTask,
-    child: Option<&'t TaskRun>,
-) -> Result<Defined<'t>, Unresolved> {
-    let Some(reference) = &task.task_ref else {
-        return match &written.task_spec {
-            Some(embedded) => Ok(Defined::unsigned("", &embedded.task_spec)),
-            None => Err(Unresolved::Other(format!(
-                "PipelineTask {} must specify one of TaskRef, TaskSpec, PipelineRef, or PipelineSpec",
-                quote(&task.name)
-            ))),
-        };
-    };
-    if let Some(spec) = child.and_then(|child| child.status.task_spec.as_ref()) {
-        return Ok(Defined::unsigned(&reference.name, spec));
-    }
-    let namespace = run.metadata.namespace.clone().unwrap_or_default();
-    let found = if reference.resolver.is_empty() {
-        definition::stored::<Task>(pass, &namespace, &reference.name)?
-            .map(|task| Defined::unsigned(task.metadata.name.as_deref().unwrap_or_default(), &task.spec))
-    } else {
-        let name = child_names(run, references_of(run, &task.name), Kind::TaskRun, &task.name, 1);
-        let request = Request {
-            resolver: &reference.resolver,
-            owner: owner::controller_of(run),
-            namespace: &namespace,
-            name: name.first().map(String::as_str).unwrap_or_default(),
-            params: reference.params.clone(),
-            url: String::new(),
-        };
-        definition::remote::<Task>(pass, request, "")?.map(|Definition { object, verification, .. }| Defined {
-            name: object.metadata.name.unwrap_or_default(),
-            spec: Cow::Owned(object.spec),
-            verification,
-        })
-    };
-    found.map_err(|fault| Unresolved::Reference {
-        pipeline: false,
-        name: shown_name(&reference.name, &reference.resolver, &reference.params),
-        fault,
-    })
-}
-
-/// The name of a definition, or what its resolver was asked for.
-fn shown_name(name: &str, resolver: &str, params: &[Param]) -> String {
-    if !name.trim().is_empty() {
-        return name.to_owned();
-    }
-    let mut text = format!("resolver type {resolver}\n");
-    for param in params {
-        if param.name == "name" {
-            let value = match &param.value {
-                ParamValue::String(value) => value.clone(),
-                other => serde_json::to_string(other).unwrap_or_default(),
-            };
-            writeln!(text, "name = {value}").expect("writing to a string cannot fail");
-        }
-        if param.name == "url" {
-            let url = param.value.as_string().unwrap_or_default();
-            writeln!(text, "url = {url}").expect("writing to a string cannot fail");
-        }
-    }
-    text
-}
-
 /// The names that the children of a task have, or will have.
-fn child_names(
+pub(super) fn child_names(
     run: &PipelineRun,
     references: &[ChildStatusReference],
     kind: Kind,

@@ -1,5 +1,9 @@
 //! What a PipelineRun creates for a task: TaskRuns, CustomRuns, child PipelineRuns.
 
+mod custom_runs;
+mod pipeline_runs;
+mod task_runs;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use tekton_contract::labels as keys;
 use tekton_dag::child::{ChildKind, ResolvedTask};
@@ -11,20 +15,14 @@ use tekton_types::config::Config;
 use tekton_types::defaults::merge_pod_template;
 use tekton_types::duration::GoDuration;
 use tekton_types::reason::pipelinerun as reasons;
-use tekton_types::v1::{
-    Matrix, Param, PipelineRun, PipelineRunSpec, PipelineTask, PipelineTaskRunSpec, TaskRun, TaskRunSpec,
-};
-use tekton_types::v1beta1::{CustomRun, CustomRunSpec, EmbeddedCustomRunSpec};
-use tekton_validate::binding;
+use tekton_types::v1::{Matrix, Param, PipelineRun, PipelineTask, PipelineTaskRunSpec};
 
 use super::assistant;
-use super::bind::USER_ERROR;
-use super::labels;
 use super::life;
 use super::workspaces::{self, Handed};
 use crate::decision::Class;
 use crate::effect::ApiFault;
-use crate::object::{Kind, Stored};
+use crate::object::Stored;
 use crate::owner;
 use crate::pass::{Pass, Stop};
 
@@ -54,9 +52,9 @@ pub(super) fn start<'s, 'a: 's>(
     let kind = starting.task.kind();
     let names = starting.task.names.clone();
     let end = match kind {
-        ChildKind::Pipeline => pipeline_runs(pass, run, starting),
-        ChildKind::CustomTask => custom_runs(pass, run, starting),
-        ChildKind::Task => task_runs(pass, run, starting),
+        ChildKind::Pipeline => pipeline_runs::pipeline_runs(pass, run, starting),
+        ChildKind::CustomTask => custom_runs::custom_runs(pass, run, starting),
+        ChildKind::Task => task_runs::task_runs(pass, run, starting),
     };
     let fault = match end {
         Ok(()) => return Ok(()),
@@ -115,105 +113,9 @@ fn refused(fault: &ApiFault) -> Stop {
     }
 }
 
-fn task_runs<'s, 'a: 's>(
-    pass: &mut Pass<'a>,
-    run: &mut PipelineRun,
-    starting: &mut Starting<'_, 's>,
-) -> Result<(), Stop> {
-    let combinations = combinations(&starting.task.pipeline_task);
-    if pass.env.config.feature_flags.enable_param_enum {
-        check_enums(pass, run, starting, &combinations)?;
-    }
-    let mut created = Vec::with_capacity(starting.task.names.len());
-    let mut waiting = false;
-    for index in 0..starting.task.names.len() {
-        let name = &starting.task.names[index];
-        let known = starting.task.task_runs.iter().find(|run| run.metadata.name.as_deref() == Some(name));
-        if known.is_some() || is_lost(run, starting.task, name) {
-            created.extend(known);
-            continue;
-        }
-        let child = task_run(pass, run, starting, index, &combinations)?;
-        match create(pass, run, |child: &TaskRun| &child.metadata, child) {
-            Ok(child) => created.push(child),
-            Err(Stop::Wait) => waiting = true,
-            Err(stop) => return Err(stop),
-        }
-    }
-    if waiting {
-        return Err(Stop::Wait);
-    }
-    starting.task.task_runs = created;
-    Ok(())
-}
-
 /// The task has runs, and this one of them is gone: nobody makes it anew.
 fn is_lost(run: &PipelineRun, task: &ResolvedTask<'_>, name: &str) -> bool {
     task.has_runs() && run.status.child_references.iter().any(|child| child.name == name)
-}
-
-fn check_enums(
-    pass: &Pass<'_>,
-    run: &mut PipelineRun,
-    starting: &Starting<'_, '_>,
-    combinations: &[Vec<Param>],
-) -> Result<(), Stop> {
-    let Some(spec) = &starting.task.task_spec else { return Ok(()) };
-    for index in 0..starting.task.names.len() {
-        let params = params_of(&starting.task.pipeline_task, index, combinations);
-        if let Err(error) = binding::enum_param(&params, &spec.params) {
-            let message =
-                format!("{USER_ERROR}Invalid param value from PipelineTask \"{}\": {error}", starting.task.name());
-            life::mark_failed(&mut run.status, reasons::INVALID_PARAM_VALUE, message, pass.now());
-            return Err(Stop::permanent(error));
-        }
-    }
-    Ok(())
-}
-
-fn task_run(
-    pass: &Pass<'_>,
-    run: &PipelineRun,
-    starting: &Starting<'_, '_>,
-    index: usize,
-    combinations: &[Vec<Param>],
-) -> Result<TaskRun, Stop> {
-    let resolved = &*starting.task;
-    let task = &*resolved.pipeline_task;
-    let settings = settings_of(run, &task.name);
-    let embedded = task.task_spec.as_ref();
-    let (labels, mut annotations) = labels::layered(
-        settings.metadata.as_ref(),
-        (labels::of_child(run, &task.name, starting.member()), labels::annotations_of_child(run)),
-        embedded.map(|embedded| &embedded.metadata),
-    );
-    if task.on_error == tekton_dag::state::ON_ERROR_CONTINUE {
-        annotations.insert(keys::PIPELINE_TASK_ON_ERROR.to_owned(), task.on_error.clone());
-    }
-    let Handed { bindings, claim_workspace } = handed(pass, run, resolved, &mut annotations)?;
-    drop(claim_workspace);
-    let by_name = !resolved.task_name.is_empty();
-    Ok(TaskRun {
-        metadata: child_metadata(run, &resolved.names[index], labels, annotations),
-        spec: TaskRunSpec {
-            retries: task.retries,
-            params: params_of(task, index, combinations),
-            timeout: settings
-                .timeout
-                .or(task.timeout)
-                .or_else(|| long_timeout(run, starting.is_finally, pass.env.config)),
-            service_account_name: settings.service_account_name,
-            pod_template: settings.pod_template,
-            step_specs: settings.step_specs,
-            sidecar_specs: settings.sidecar_specs,
-            compute_resources: settings.compute_resources,
-            task_ref: if by_name { task.task_ref.clone() } else { None },
-            task_spec: if by_name { None } else { resolved.task_spec.as_deref().cloned() },
-            workspaces: bindings,
-            ..TaskRunSpec::default()
-        },
-        ..TaskRun::default()
-    })
 }
 
 /// The workspaces of a child; the annotation that ties it to its affinity assistant is added.
@@ -230,154 +132,6 @@ fn handed(
         annotations.insert(keys::AFFINITY_ASSISTANT.to_owned(), value);
     }
     Ok(handed)
-}
-
-fn custom_runs<'s, 'a: 's>(
-    pass: &mut Pass<'a>,
-    run: &mut PipelineRun,
-    starting: &mut Starting<'_, 's>,
-) -> Result<(), Stop> {
-    let combinations = combinations(&starting.task.pipeline_task);
-    let mut created = Vec::with_capacity(starting.task.names.len());
-    let mut waiting = false;
-    for index in 0..starting.task.names.len() {
-        let name = &starting.task.names[index];
-        let known = starting.task.custom_runs.iter().find(|run| run.metadata.name.as_deref() == Some(name));
-        if known.is_some() || is_lost(run, starting.task, name) {
-            created.extend(known);
-            continue;
-        }
-        let child = custom_run(pass, run, starting, index, &combinations)?;
-        match create(pass, run, |child: &CustomRun| &child.metadata, child) {
-            Ok(child) => created.push(child),
-            Err(Stop::Wait) => waiting = true,
-            Err(stop) => return Err(stop),
-        }
-    }
-    if waiting {
-        return Err(Stop::Wait);
-    }
-    starting.task.custom_runs = created;
-    Ok(())
-}
-
-fn custom_run(
-    pass: &Pass<'_>,
-    run: &PipelineRun,
-    starting: &Starting<'_, '_>,
-    index: usize,
-    combinations: &[Vec<Param>],
-) -> Result<CustomRun, Stop> {
-    let resolved = &*starting.task;
-    let task = &*resolved.pipeline_task;
-    let settings = settings_of(run, &task.name);
-    let mut annotations = labels::annotations_of_child(run);
-    let Handed { bindings, .. } = handed(pass, run, resolved, &mut annotations)?;
-    Ok(CustomRun {
-        metadata: child_metadata(
-            run,
-            &resolved.names[index],
-            labels::of_child(run, &task.name, starting.member()),
-            annotations,
-        ),
-        spec: CustomRunSpec {
-            custom_ref: task.task_ref.clone(),
-            custom_spec: task.task_spec.as_ref().map(|embedded| EmbeddedCustomRunSpec {
-                api_version: embedded.api_version.clone(),
-                kind: embedded.kind.clone(),
-                metadata: embedded.metadata.clone(),
-                spec: embedded.spec.clone(),
-            }),
-            retries: task.retries,
-            params: params_of(task, index, combinations),
-            service_account_name: settings.service_account_name,
-            timeout: settings
-                .timeout
-                .or(task.timeout)
-                .or_else(|| long_timeout(run, starting.is_finally, pass.env.config)),
-            workspaces: bindings,
-            ..CustomRunSpec::default()
-        },
-        ..CustomRun::default()
-    })
-}
-
-fn pipeline_runs<'s, 'a: 's>(
-    pass: &mut Pass<'a>,
-    run: &mut PipelineRun,
-    starting: &mut Starting<'_, 's>,
-) -> Result<(), Stop> {
-    let task = starting.task.pipeline_task.clone();
-    if task.pipeline_ref.is_some() && !starting.pipeline.is_empty() {
-        no_cycle(pass, run, starting.pipeline)?;
-    }
-    let mut created = Vec::with_capacity(starting.task.names.len());
-    let mut waiting = false;
-    for name in &starting.task.names {
-        let mut labels = labels::of_child(run, &task.name, starting.member());
-        if !starting.pipeline.is_empty() {
-            labels.insert(keys::PIPELINE.to_owned(), starting.pipeline.to_owned());
-        }
-        let Handed { bindings, .. } = workspaces::of_child(run, starting.task, assistant::behavior(pass)?)?;
-        let child = PipelineRun {
-            metadata: child_metadata(run, name, labels, labels::annotations_of_child(run)),
-            spec: PipelineRunSpec {
-                task_run_template: run.spec.task_run_template.clone(),
-                params: task.params.clone(),
-                workspaces: bindings,
-                pipeline_spec: if task.pipeline_ref.is_some() { None } else { task.pipeline_spec.as_deref().cloned() },
-                pipeline_ref: task.pipeline_ref.clone(),
-                ..PipelineRunSpec::default()
-            },
-            ..PipelineRun::default()
-        };
-        match create(pass, run, |child: &PipelineRun| &child.metadata, child) {
-            Ok(child) => created.push(child),
-            Err(Stop::Wait) => waiting = true,
-            Err(stop) => return Err(stop),
-        }
-    }
-    if waiting {
-        return Err(Stop::Wait);
-    }
-    starting.task.pipeline_runs = created;
-    Ok(())
-}
-
-/// A pipeline must not run inside itself, however deep.
-fn no_cycle(pass: &mut Pass<'_>, run: &PipelineRun, target: &str) -> Result<(), Stop> {
-    let namespace = run.metadata.namespace.clone().unwrap_or_default();
-    let mut visited: Vec<String> = Vec::new();
-    let mut current = run.metadata.clone();
-    loop {
-        let name = current.labels.as_ref().and_then(|labels| labels.get(keys::PIPELINE)).cloned().unwrap_or_default();
-        if name == target {
-            return Err(Stop::permanent(format!(
-                "detected cycle in pipeline-in-pipeline: pipeline {} is already running in ancestor chain [{}]",
-                quote(target),
-                visited.join(" ")
-            )));
-        }
-        if !name.is_empty() {
-            visited.push(name);
-        }
-        let Some(parent) = owner::controller(&current)
-            .filter(|owner| owner.kind == Kind::PipelineRun.as_str())
-            .map(|owner| owner.name.clone())
-        else {
-            return Ok(());
-        };
-        match pass.object::<PipelineRun>(&namespace, &parent)? {
-            Ok(found) => current = found.metadata.clone(),
-            Err(fault) if fault.is_not_found() => return Ok(()),
-            Err(fault) => {
-                return Err(Stop::transient(format!(
-                    "cycle detection in pipeline-in-pipeline: could not look up parent PipelineRun {parent}: {}",
-                    fault.text
-                )));
-            }
-        }
-    }
 }
 
 fn child_metadata(

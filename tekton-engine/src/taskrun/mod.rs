@@ -3,6 +3,7 @@
 //! The order of the checks is upstream's, because it can be observed: start, done, cancelled, pending, timed out, stuck
 //! containers, definition, StepActions, binding, volumes, Pod, status.
 
+mod create;
 mod fail;
 pub(crate) mod life;
 pub mod lookup;

@@ -1,0 +1,109 @@
+//! The TaskRuns of a task.
+
+use tekton_contract::labels as keys;
+use tekton_types::reason::pipelinerun as reasons;
+use tekton_types::v1::{Param, PipelineRun, TaskRun, TaskRunSpec};
+use tekton_validate::binding;
+
+use super::{Starting, child_metadata, combinations, create, handed, is_lost, long_timeout, params_of, settings_of};
+use crate::pass::{Pass, Stop};
+use crate::pipelinerun::bind::USER_ERROR;
+use crate::pipelinerun::labels;
+use crate::pipelinerun::life;
+use crate::pipelinerun::workspaces::Handed;
+
+pub(super) fn task_runs<'s, 'a: 's>(
+    pass: &mut Pass<'a>,
+    run: &mut PipelineRun,
+    starting: &mut Starting<'_, 's>,
+) -> Result<(), Stop> {
+    let combinations = combinations(&starting.task.pipeline_task);
+    if pass.env.config.feature_flags.enable_param_enum {
+        check_enums(pass, run, starting, &combinations)?;
+    }
+    let mut created = Vec::with_capacity(starting.task.names.len());
+    let mut waiting = false;
+    for index in 0..starting.task.names.len() {
+        let name = &starting.task.names[index];
+        let known = starting.task.task_runs.iter().find(|run| run.metadata.name.as_deref() == Some(name));
+        if known.is_some() || is_lost(run, starting.task, name) {
+            created.extend(known);
+            continue;
+        }
+        let child = task_run(pass, run, starting, index, &combinations)?;
+        match create(pass, run, |child: &TaskRun| &child.metadata, child) {
+            Ok(child) => created.push(child),
+            Err(Stop::Wait) => waiting = true,
+            Err(stop) => return Err(stop),
+        }
+    }
+    if waiting {
+        return Err(Stop::Wait);
+    }
+    starting.task.task_runs = created;
+    Ok(())
+}
+
+fn check_enums(
+    pass: &Pass<'_>,
+    run: &mut PipelineRun,
+    starting: &Starting<'_, '_>,
+    combinations: &[Vec<Param>],
+) -> Result<(), Stop> {
+    let Some(spec) = &starting.task.task_spec else { return Ok(()) };
+    for index in 0..starting.task.names.len() {
+        let params = params_of(&starting.task.pipeline_task, index, combinations);
+        if let Err(error) = binding::enum_param(&params, &spec.params) {
+            let message =
+                format!("{USER_ERROR}Invalid param value from PipelineTask \"{}\": {error}", starting.task.name());
+            life::mark_failed(&mut run.status, reasons::INVALID_PARAM_VALUE, message, pass.now());
+            return Err(Stop::permanent(error));
+        }
+    }
+    Ok(())
+}
+
+fn task_run(
+    pass: &Pass<'_>,
+    run: &PipelineRun,
+    starting: &Starting<'_, '_>,
+    index: usize,
+    combinations: &[Vec<Param>],
+) -> Result<TaskRun, Stop> {
+    let resolved = &*starting.task;
+    let task = &*resolved.pipeline_task;
+    let settings = settings_of(run, &task.name);
+    let embedded = task.task_spec.as_ref();
+    let (labels, mut annotations) = labels::layered(
+        settings.metadata.as_ref(),
+        (labels::of_child(run, &task.name, starting.member()), labels::annotations_of_child(run)),
+        embedded.map(|embedded| &embedded.metadata),
+    );
+    if task.on_error == tekton_dag::state::ON_ERROR_CONTINUE {
+        annotations.insert(keys::PIPELINE_TASK_ON_ERROR.to_owned(), task.on_error.clone());
+    }
+    let Handed { bindings, claim_workspace } = handed(pass, run, resolved, &mut annotations)?;
+    drop(claim_workspace);
+    let by_name = !resolved.task_name.is_empty();
+    Ok(TaskRun {
+        metadata: child_metadata(run, &resolved.names[index], labels, annotations),
+        spec: TaskRunSpec {
+            retries: task.retries,
+            params: params_of(task, index, combinations),
+            timeout: settings
+                .timeout
+                .or(task.timeout)
+                .or_else(|| long_timeout(run, starting.is_finally, pass.env.config)),
+            service_account_name: settings.service_account_name,
+            pod_template: settings.pod_template,
+            step_specs: settings.step_specs,
+            sidecar_specs: settings.sidecar_specs,
+            compute_resources: settings.compute_resources,
+            task_ref: if by_name { task.task_ref.clone() } else { None },
+            task_spec: if by_name { None } else { resolved.task_spec.as_deref().cloned() },
+            workspaces: bindings,
+            ..TaskRunSpec::default()
+        },
+        ..TaskRun::default()
+    })
+}
