@@ -50,8 +50,8 @@ pub(super) fn resolve(
         } else {
             let name = if step.name.is_empty() { format!("unnamed-{index}") } else { step.name.clone() };
             // Upstream does not find the state of a step without a name, and adds another in each pass until the Pod has
-            // containers. One more is what a reader of the status may see; a run has to come to rest.
-            if run.status.steps.iter().filter(|state| state.name == name).nth(1).is_some() {
+            // containers. Here a run comes to rest: no pass adds a fourth.
+            if run.status.steps.iter().filter(|state| state.name == name).nth(2).is_some() {
                 steps.push(step);
                 continue;
             }
