@@ -9,6 +9,7 @@ use std::{
     },
     sync::{Arc, Mutex},
     thread,
+    time::{Duration, Instant},
 };
 
 use crate::{fs, sys};
@@ -17,6 +18,10 @@ use crate::{fs, sys};
 /// make the copy wait for its readers and writers several times as often.
 const PIPE_BYTES: i32 = 512 << 10;
 const BUFFER_BYTES: usize = 256 << 10;
+/// Output that follows other output within this time, in pieces smaller than [`SMALL`], is let pile up for as long.
+/// Each piece has its price in system calls, and a command that prints in a hurry would pay it for every few lines.
+const PAUSE: Duration = Duration::from_micros(100);
+const SMALL: usize = 64 << 10;
 
 /// Which of our streams is copied.
 #[derive(Debug, Clone, Copy)]
@@ -66,6 +71,7 @@ fn copy(stream: Stream, from: OwnedFd, (path, mut file): (&str, File), group: &i
     // From pipe to pipe the kernel copies without us.
     let mut between_pipes = true;
     let mut reader = File::from(from);
+    let mut ended_at: Option<Instant> = None;
     loop {
         let mut ahead = 0;
         if between_pipes {
@@ -78,6 +84,7 @@ fn copy(stream: Stream, from: OwnedFd, (path, mut file): (&str, File), group: &i
                 Err(_) => between_pipes = false,
             }
         }
+        let mut piece = 0;
         loop {
             let limit = if ahead > 0 { ahead.min(buffer.len()) } else { buffer.len() };
             let read = match reader.read(&mut buffer[..limit]) {
@@ -94,11 +101,16 @@ fn copy(stream: Stream, from: OwnedFd, (path, mut file): (&str, File), group: &i
             if let Err(error) = file.write_all(&buffer[..read]) {
                 return Some(format!("write {path}: {}", fs::reason(&error)));
             }
+            piece += read;
             ahead = ahead.saturating_sub(read);
             if ahead == 0 {
                 break;
             }
         }
+        if piece < SMALL && ended_at.is_some_and(|before| before.elapsed() < PAUSE) {
+            thread::sleep(PAUSE);
+        }
+        ended_at = Some(Instant::now());
     }
 }
 

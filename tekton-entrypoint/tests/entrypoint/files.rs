@@ -1,46 +1,37 @@
 //! Files that can not be written: full disks and paths that are none.
 
-use std::fs;
+use std::{fs, process::Output};
 
 use crate::step::{Step, stderr};
 
-/// A file system that holds nothing more: no byte, and no file.
-const FULL: &str = "mount -t tmpfs -o size=4k,nr_inodes=2 none full && head -c 4096 /dev/zero > full/all";
+/// A file system in `full` that holds no byte more.
+const NO_SPACE: &str = "mount -t tmpfs -o size=4k none full && head -c 4096 /dev/zero > full/all";
+/// The same, that holds no file more either.
+const NO_FILE: &str = "mount -t tmpfs -o size=4k,nr_inodes=2 none full && head -c 4096 /dev/zero > full/all";
 
-#[test]
-fn a_full_disk_under_the_termination_message_fails_the_step_whose_successor_goes_on() {
+/// Runs a step that has something to write on a full file system; `None` where this machine lets nobody mount one.
+fn run_on(full: &str, flags: [&str; 2]) -> Option<(Step, Output)> {
     let step = Step::new();
     fs::create_dir(step.path("full")).expect("a directory can be made");
-    let flags = ["-termination_path", "full/termination"];
-    let Some(mut command) = step.command_in_namespace(FULL, &flags, "echo ran") else { return };
-    let output = command.output().expect("it runs");
-    assert_eq!(output.status.code(), Some(1));
-    let text = stderr(&output);
-    assert!(text.contains("Error while writing message: open full/termination: no space left on device"), "{text}");
-    assert!(step.path("out").exists());
+    let output = step.command_in_namespace(full, &flags, "echo ran")?.output().expect("it runs");
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    Some((step, output))
 }
 
 #[test]
-fn a_termination_message_that_does_not_fit_fails_the_step() {
-    let step = Step::new();
-    fs::create_dir(step.path("full")).expect("a directory can be made");
-    let full = "mount -t tmpfs -o size=4k none full && head -c 4096 /dev/zero > full/all";
-    let flags = ["-termination_path", "full/termination"];
-    let Some(mut command) = step.command_in_namespace(full, &flags, "echo ran") else { return };
-    let output = command.output().expect("it runs");
-    assert_eq!(output.status.code(), Some(1));
-    let text = stderr(&output);
-    assert!(text.contains("Error while writing message: write full/termination: no space left on device"), "{text}");
+fn a_termination_message_that_can_not_be_written_fails_the_step_whose_successor_goes_on() {
+    for (full, operation) in [(NO_FILE, "open"), (NO_SPACE, "write")] {
+        let Some((step, output)) = run_on(full, ["-termination_path", "full/message"]) else { return };
+        let text = stderr(&output);
+        let reason = format!("Error while writing message: {operation} full/message: no space left on device");
+        assert!(text.contains(&reason), "{text}");
+        assert!(step.path("out").exists());
+    }
 }
 
 #[test]
 fn a_post_file_that_can_not_be_made_ends_the_step_without_a_message() {
-    let step = Step::new();
-    fs::create_dir(step.path("full")).expect("a directory can be made");
-    let flags = ["-post_file", "full/out"];
-    let Some(mut command) = step.command_in_namespace(FULL, &flags, "echo ran") else { return };
-    let output = command.output().expect("it runs");
-    assert_eq!(output.status.code(), Some(1));
+    let Some((step, output)) = run_on(NO_FILE, ["-post_file", "full/out"]) else { return };
     let text = stderr(&output);
     assert!(text.contains("Creating \"full/out\": open full/out: no space left on device"), "{text}");
     assert!(!step.path("termination").exists());
@@ -48,16 +39,10 @@ fn a_post_file_that_can_not_be_made_ends_the_step_without_a_message() {
 
 #[test]
 fn an_exit_code_that_does_not_fit_ends_the_step_without_a_message() {
-    let step = Step::new();
-    fs::create_dir(step.path("full")).expect("a directory can be made");
-    let full = "mount -t tmpfs -o size=4k none full && head -c 4096 /dev/zero > full/all";
-    let flags = ["-step_metadata_dir", "full/status"];
-    let Some(mut command) = step.command_in_namespace(full, &flags, "echo ran") else { return };
-    let output = command.output().expect("it runs");
-    assert_eq!(output.status.code(), Some(1));
+    let Some((step, output)) = run_on(NO_SPACE, ["-step_metadata_dir", "full/status"]) else { return };
     let text = stderr(&output);
-    let wanted = "Writing \"full/status/exitCode\": write full/status/exitCode: no space left on device";
-    assert!(text.contains(wanted), "{text}");
+    let reason = "Writing \"full/status/exitCode\": write full/status/exitCode: no space left on device";
+    assert!(text.contains(reason), "{text}");
     assert!(step.path("out").exists() && !step.path("termination").exists());
 }
 
