@@ -109,7 +109,8 @@ pub fn check_file<'a>(source: &'a Source, options: &Options) -> FileReport<'a> {
             Ok(document) => file.read(document, options),
             Err(error) => {
                 let mut diagnostic = Diagnostic::new("yaml", Severity::Error, error.message, []);
-                diagnostic.help = suggest::for_yaml(&diagnostic.message, line_of(&source.text, error.span));
+                diagnostic.help =
+                    Some(suggest::for_yaml(&diagnostic.message, line_of(&source.text, error.span)).to_owned());
                 file.report.findings.push(Finding {
                     file: source.name.clone(),
                     document: error.document,

@@ -110,8 +110,8 @@ fn params_help(declared: &[ParamSpec], given: &[Param]) -> String {
         .filter(|d| d.default.is_none() && !given.iter().any(|p| p.name == d.name))
         .map(|d| d.name.as_str())
         .collect();
-    let unknown = given.iter().filter(|p| !declared.iter().any(|d| d.name == p.name));
-    let slip = unknown.filter_map(|p| Some((&p.name, suggest::nearest(&p.name, &missing)?))).next();
+    let mut unknown = given.iter().filter(|p| !declared.iter().any(|d| d.name == p.name));
+    let slip = unknown.find_map(|p| Some((&p.name, suggest::nearest(&p.name, &missing)?)));
     match (slip, missing.as_slice()) {
         (Some((written, meant)), _) => format!("`{written}` is given and not declared: did you mean `{meant}`?"),
         (None, []) => "give a list for an array, a map for an object, a text for a string".to_owned(),

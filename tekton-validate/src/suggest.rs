@@ -35,9 +35,9 @@ pub(crate) fn help(diagnostic: &mut Diagnostic, root: &Node<'_>) {
 }
 
 /// Help for text that is no YAML.
-pub(crate) fn for_yaml(message: &str, line: &str) -> Option<String> {
+pub(crate) fn for_yaml(message: &str, line: &str) -> &'static str {
     let text = line.trim_start();
-    let help = if line.contains("{{") {
+    if line.contains("{{") {
         "a template's placeholder is no YAML by itself: fill it in first, or quote it"
     } else if line.contains('\t') {
         "indent with spaces: YAML takes no tabs there"
@@ -49,8 +49,7 @@ pub(crate) fn for_yaml(message: &str, line: &str) -> Option<String> {
         "close the quote, bracket or brace that is open"
     } else {
         "check the indentation: keys of one map begin in one column, elements of a list with `- `"
-    };
-    Some(help.to_owned())
+    }
 }
 
 /// The last parts of paths, as a list in words.
