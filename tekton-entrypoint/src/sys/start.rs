@@ -19,6 +19,7 @@ pub(crate) struct Start<'a> {
     pub(crate) descriptors: [BorrowedFd<'a>; 3],
 }
 
+// SAFETY: every C library has this variable, with this type.
 unsafe extern "C" {
     static environ: *const *mut libc::c_char;
 }
