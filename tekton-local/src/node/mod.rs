@@ -262,6 +262,9 @@ fn open_up(dir: &std::path::Path) {
 
 type Workers = BTreeMap<String, (watch::Sender<Option<Arc<Pod>>>, JoinHandle<()>)>;
 
+/// The scheduler whose part this node takes.
+const SCHEDULER: &str = "default-scheduler";
+
 /// Watches pods and keeps a worker for each that is this node's.
 async fn pods(ctx: Arc<Context>, mut stopped: watch::Receiver<bool>) {
     let mut workers = Workers::new();
@@ -317,8 +320,11 @@ fn apply(ctx: &Arc<Context>, workers: &mut Workers, pod: Pod) {
     let spec = pod.spec.as_ref();
     let node = spec.and_then(|s| s.node_name.as_deref()).filter(|n| !n.is_empty());
     let gated = spec.and_then(|s| s.scheduling_gates.as_ref()).is_some_and(|gates| !gates.is_empty());
+    // A pod that asks for another scheduler waits for that one.
+    let scheduler = spec.and_then(|s| s.scheduler_name.as_deref()).unwrap_or(SCHEDULER);
     if node.is_some_and(|node| node != ctx.node)
         || gated
+        || (node.is_none() && scheduler != SCHEDULER)
         || (node.is_none() && pod.metadata.deletion_timestamp.is_some())
     {
         return;
@@ -349,7 +355,9 @@ async fn claims(ctx: Arc<Context>, mut stopped: watch::Receiver<bool>) {
             Some(Ok(watcher::Event::Delete(claim))) => volumes::claims::release(&ctx, &claim).await,
             Some(Ok(watcher::Event::Apply(claim) | watcher::Event::InitApply(claim))) => {
                 // A claim that can't be bound now is bound by the first pod that uses it, or that pod says why not.
-                drop(volumes::claims::ensure(&ctx, &claim).await);
+                if volumes::claims::provisioned(&ctx, &claim).await {
+                    drop(volumes::claims::ensure(&ctx, &claim).await);
+                }
             }
             Some(Ok(_)) => {}
             Some(Err(_)) => tokio::time::sleep(std::time::Duration::from_millis(500)).await,

@@ -520,3 +520,29 @@ async fn be_the_victim(dir: &Path) {
     tokio::time::sleep(Duration::from_mins(1)).await;
     node.shutdown().await;
 }
+
+#[tokio::test]
+async fn what_asks_for_another_scheduler_or_class_is_left_to_them() {
+    let world = World::new().await;
+    let mut spec = json!({ "containers": [sh("c", "true")], "schedulerName": "another" });
+    world.create("waits", spec.clone()).await;
+    let claims = Api::<PersistentVolumeClaim>::namespaced(world.cluster.client(), "default");
+    for (name, class) in [("theirs", json!("another")), ("ours", Value::Null)] {
+        let claim = json!({ "metadata": { "name": name }, "spec": { "accessModes": ["ReadWriteOnce"],
+            "resources": { "requests": { "storage": "1Gi" } }, "storageClassName": class } });
+        claims.create(&PostParams::default(), &serde_json::from_value(claim).expect("a claim")).await.expect("created");
+    }
+    spec["schedulerName"] = Value::Null;
+    world.create("runs", spec).await;
+    world.done("runs").await;
+    let phase_of =
+        async |name: &str| claims.get(name).await.expect("it is there").status.and_then(|status| status.phase);
+    let begin = Instant::now();
+    while phase_of("ours").await.as_deref() != Some("Bound") {
+        assert!(begin.elapsed() < Duration::from_secs(20), "a claim of the default class is bound");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    assert_eq!(phase_of("theirs").await.as_deref(), Some("Pending"));
+    assert_eq!(phase(&world.pods.get("waits").await.expect("it is there")), "Pending");
+    world.end().await;
+}

@@ -2,6 +2,7 @@
 
 use super::super::Context;
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, Pod};
+use k8s_openapi::api::storage::v1::StorageClass;
 use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::json;
@@ -21,6 +22,19 @@ pub(super) async fn directory(ctx: &Context, pod: &Pod, name: &str) -> Result<Pa
         return Err(format!("persistentvolumeclaim \"{name}\" is being deleted"));
     }
     ensure(ctx, &claim).await
+}
+
+/// Whether a claim is bound before a pod uses it: it names its volume, no class at all, or a class that exists here.
+pub(in crate::node) async fn provisioned(ctx: &Context, claim: &PersistentVolumeClaim) -> bool {
+    let Some(spec) = &claim.spec else { return true };
+    match spec.storage_class_name.as_deref().filter(|class| !class.is_empty()) {
+        Some(class) if spec.volume_name.is_none() => {
+            let classes = Api::<StorageClass>::all(ctx.client.clone());
+            // A server without this kind cannot say; then the first pod decides.
+            matches!(classes.get_opt(class).await, Ok(Some(_)))
+        }
+        _ => true,
+    }
 }
 
 /// Makes the directory of a claim and binds it, once.
