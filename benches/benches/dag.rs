@@ -1,104 +1,103 @@
 //! Graphs and state of pipeline runs: chain, fan-out and layered random graphs of 100 to 100,000 tasks.
 //!
-//! `cargo bench -p tekton-benches --bench dag` prints nanoseconds per task for each step; petgraph's topological
-//! sort of the same graph stands beside them as the floor. The whole life starts every task as soon as it may
-//! start and lets the tasks finish in virtual time.
-
-#![expect(clippy::print_stdout, reason = "the figures are what this program is for")]
+//! `cargo bench -p tekton-benches --bench dag` prints time, tasks a second and memory of each step: `build` makes the
+//! graph from the tasks, `decide` classifies a run that is half done and says what starts, `life` starts every task as
+//! soon as it may start and lets it finish in virtual time. petgraph's topological sort of the same graph stands beside
+//! them as the floor. `max alloc` over the number of tasks is the memory that a task takes.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BinaryHeap};
-use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::fmt;
 
+use divan::Bencher;
+use divan::counter::ItemsCount;
 use tekton_dag::child::ResolvedTask;
 use tekton_dag::deadline::Deadlines;
 use tekton_dag::edges;
-use tekton_dag::graph::{Frontier, Graph};
+use tekton_dag::graph::Graph;
 use tekton_dag::live::Live;
 use tekton_dag::state::PipelineState;
 use tekton_types::condition::{self, Condition};
 use tekton_types::v1::{PipelineTask, TaskRun};
 
-const SIZES: [usize; 4] = [100, 1_000, 10_000, 100_000];
+#[global_allocator]
+static ALLOC: divan::AllocProfiler = divan::AllocProfiler::system();
+
 const EDGES: usize = 5;
 const LAYER: usize = 50;
 
 fn main() {
-    println!(
-        "{:<8} {:>8} {:>9} | {:>9} {:>9} {:>9} {:>9} {:>9} | ns a task; life in ms at the end",
-        "graph", "tasks", "edges", "toposort", "build", "frontier", "decide", "life"
-    );
-    for (name, make) in [("chain", chain as fn(usize) -> Vec<PipelineTask>), ("fan-out", fan_out), ("layered", layered)]
-    {
-        for size in SIZES {
-            measure(name, &make(size));
-        }
-        if name != "fan-out" {
-            measure(name, &make(3_000));
+    divan::main();
+}
+
+/// A shape of graph and how many tasks it has.
+#[derive(Clone, Copy)]
+struct Sample(&'static str, usize);
+
+impl fmt::Display for Sample {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.0, self.1)
+    }
+}
+
+impl fmt::Debug for Sample {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Sample {
+    fn tasks(self) -> Vec<PipelineTask> {
+        match self.0 {
+            "chain" => (0..self.1).map(|number| task(number, number.checked_sub(1).into_iter())).collect(),
+            "fan-out" => (0..self.1).map(|number| task(number, (number > 0).then_some(0).into_iter())).collect(),
+            _ => layered(self.1),
         }
     }
 }
 
-fn measure(name: &str, tasks: &[PipelineTask]) {
-    let graph = edges::tasks_graph(tasks).expect("tasks wait for earlier ones only");
-    let finally = Graph::default();
-    let (running, succeeded) = (run(condition::UNKNOWN), run(condition::TRUE));
-    let toposort = time(|| petgraph::algo::toposort(graph.petgraph(), None).map(|order| order.len()));
-    let build = time(|| edges::tasks_graph(tasks).map(|graph| graph.len()));
-    let frontier = time(|| frontier_life(&graph));
-    let mut half = state(tasks, &graph, &finally);
+fn samples() -> Vec<Sample> {
+    let sizes = [100, 1_000, 3_000, 10_000, 100_000];
+    ["chain", "fan-out", "layered"].into_iter().flat_map(|shape| sizes.map(|size| Sample(shape, size))).collect()
+}
+
+#[divan::bench(args = samples(), max_time = 1)]
+fn petgraph_toposort(bencher: Bencher<'_, '_>, sample: Sample) {
+    let graph = edges::tasks_graph(&sample.tasks()).expect("tasks wait for earlier ones only");
+    bencher
+        .counter(ItemsCount::new(sample.1))
+        .bench(|| petgraph::algo::toposort(graph.petgraph(), None).map(|order| order.len()));
+}
+
+#[divan::bench(args = samples(), max_time = 1)]
+fn build(bencher: Bencher<'_, '_>, sample: Sample) {
+    let tasks = sample.tasks();
+    bencher.counter(ItemsCount::new(sample.1)).bench(|| edges::tasks_graph(&tasks));
+}
+
+#[divan::bench(args = samples(), max_time = 1)]
+fn decide(bencher: Bencher<'_, '_>, sample: Sample) {
+    let tasks = sample.tasks();
+    let graph = edges::tasks_graph(&tasks).expect("tasks wait for earlier ones only");
+    let (finally, succeeded) = (Graph::default(), run(condition::TRUE));
+    let mut half = state(&tasks, &graph, &finally);
     for index in 0..tasks.len() / 2 {
         half.tasks[index].task_runs = vec![&succeeded];
     }
-    let decide = time(|| {
+    bencher.counter(ItemsCount::new(sample.1)).bench_local(|| {
         let states = half.classify();
         states.queue(&half).map(|queue| queue.len())
     });
-    let life = time(|| live_life(state(tasks, &graph, &finally), &running, &succeeded));
-    let a_task = |time: Duration| time.as_nanos() / tasks.len() as u128;
-    println!(
-        "{name:<8} {:>8} {:>9} | {:>9} {:>9} {:>9} {:>9} {:>9} | {:.2} ms",
-        tasks.len(),
-        graph.edges().count(),
-        a_task(toposort),
-        a_task(build),
-        a_task(frontier),
-        a_task(decide),
-        a_task(life),
-        life.as_secs_f64() * 1000.0
-    );
 }
 
-/// The best of several runs.
-fn time<T>(mut work: impl FnMut() -> T) -> Duration {
-    let mut best = Duration::MAX;
-    let begun = Instant::now();
-    for _ in 0..20 {
-        let start = Instant::now();
-        black_box(work());
-        best = best.min(start.elapsed());
-        if begun.elapsed() > Duration::from_secs(1) {
-            break;
-        }
-    }
-    best
-}
-
-/// Starts and finishes every task by the graph alone.
-fn frontier_life(graph: &Graph) -> usize {
-    let mut frontier = Frontier::new(graph);
-    let mut started = 0;
-    loop {
-        let ready = frontier.take_ready();
-        if ready.is_empty() {
-            return started;
-        }
-        started += ready.len();
-        for task in ready {
-            frontier.finish(task);
-        }
-    }
+#[divan::bench(args = samples(), max_time = 1)]
+fn life(bencher: Bencher<'_, '_>, sample: Sample) {
+    let tasks = sample.tasks();
+    let graph = edges::tasks_graph(&tasks).expect("tasks wait for earlier ones only");
+    let (finally, running, succeeded) = (Graph::default(), run(condition::UNKNOWN), run(condition::TRUE));
+    bencher
+        .counter(ItemsCount::new(sample.1))
+        .bench(|| live_life(state(&tasks, &graph, &finally), &running, &succeeded));
 }
 
 /// Starts and finishes every task with its whole state, in virtual time.
@@ -142,14 +141,6 @@ fn task(number: usize, after: impl Iterator<Item = usize>) -> PipelineTask {
         run_after: after.map(|number| format!("task-{number}")).collect(),
         ..PipelineTask::default()
     }
-}
-
-fn chain(size: usize) -> Vec<PipelineTask> {
-    (0..size).map(|number| task(number, number.checked_sub(1).into_iter())).collect()
-}
-
-fn fan_out(size: usize) -> Vec<PipelineTask> {
-    (0..size).map(|number| task(number, (number > 0).then_some(0).into_iter())).collect()
 }
 
 /// Layers of tasks, each of which waits for a few random ones of the layer before.

@@ -398,6 +398,10 @@ pub(crate) enum GraphFormat {
     Dot,
     /// Mermaid, as code hosts draw it in Markdown.
     Mermaid,
+    /// A picture for browsers.
+    Svg,
+    /// Tasks with level and edges, a line a pipeline.
+    Json,
 }
 
 /// `tekton explain`.

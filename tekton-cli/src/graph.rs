@@ -23,12 +23,21 @@ pub(crate) fn graph(arguments: &GraphArguments) -> Result<String, String> {
             GraphFormat::Ascii => drawing.ascii(),
             GraphFormat::Dot => drawing.dot(),
             GraphFormat::Mermaid => drawing.mermaid(),
+            GraphFormat::Svg => drawing.svg(),
+            GraphFormat::Json => json_of(name(object), &drawing),
         });
     }
     if text.is_empty() {
         return Err(format!("{}: there is no Pipeline here", arguments.file.display()));
     }
     Ok(text)
+}
+
+/// One line a pipeline.
+fn json_of(pipeline: &str, drawing: &Drawing) -> String {
+    let mut json = drawing.json();
+    json["pipeline"] = pipeline.into();
+    format!("{json}\n")
 }
 
 /// The spec of a Pipeline, or of the pipeline within a PipelineRun.

@@ -404,11 +404,14 @@ fn bad_usage_and_missing_files_exit_with_two() {
 }
 
 #[test]
-fn a_graph_is_drawn_in_three_ways() {
+fn a_graph_is_drawn_in_five_ways() {
     let ascii = text(&tekton(&["graph", "diamond.yaml"]).stdout);
     assert_eq!(ascii, "1  fetch\n2  lint     ← fetch\n   compile  ← fetch\n3  package  ← compile, lint\n");
     assert!(text(&tekton(&["graph", "diamond.yaml", "--format", "mermaid"]).stdout).starts_with("flowchart LR\n"));
     assert!(text(&tekton(&["graph", "diamond.yaml", "--format", "dot"]).stdout).contains("\"fetch\" -> \"lint\""));
+    assert_eq!(text(&tekton(&["graph", "diamond.yaml", "--format", "svg"]).stdout).matches("<path").count(), 4);
+    let json = text(&tekton(&["graph", "diamond.yaml", "--format", "json"]).stdout);
+    assert!(json.contains(r#"{"after":["fetch"],"level":2,"name":"lint","note":""}"#), "{json}");
 }
 
 #[test]

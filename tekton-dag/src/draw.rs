@@ -1,4 +1,4 @@
-//! Draws the graph of a pipeline as text: for a terminal, for Graphviz, for Mermaid.
+//! Draws the graph of a pipeline: for a terminal, for Graphviz, for Mermaid, as SVG, as JSON.
 //!
 //! ```
 //! use tekton_dag::draw::{Drawing, Task};
@@ -13,8 +13,12 @@
 //! assert_eq!(drawing.ascii(), "1  build\n2  deploy  ← build  (when)\n");
 //! ```
 
+mod svg;
+
 use std::collections::HashMap;
 use std::fmt::Write as _;
+
+use serde_json::{Value, json};
 
 /// A pipeline as it is drawn.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -118,6 +122,20 @@ impl Drawing {
         text
     }
 
+    /// SVG: a column a level, with curves between the boxes.
+    pub fn svg(&self) -> String {
+        svg::svg(self)
+    }
+
+    /// JSON: `tasks` and `finally`, each task with `name`, `level`, `after` and `note`.
+    pub fn json(&self) -> Value {
+        let one = |task: &Task, level: Option<usize>| json!({"name": task.name, "level": level, "after": task.after, "note": task.note});
+        let tasks: Vec<Value> =
+            self.tasks.iter().zip(self.levels()).map(|(task, level)| one(task, Some(level))).collect();
+        let finally: Vec<Value> = self.finally.iter().map(|task| one(task, None)).collect();
+        json!({"tasks": tasks, "finally": finally})
+    }
+
     /// Mermaid, as code hosts draw it in Markdown.
     pub fn mermaid(&self) -> String {
         let mut text = String::from("flowchart LR\n");
@@ -191,6 +209,22 @@ mod tests {
     fn a_cycle_does_not_hang_the_drawing() {
         let drawing = Drawing { tasks: vec![task("a", &["b"]), task("b", &["a"])], finally: vec![] };
         assert_eq!(drawing.ascii(), "0  a  ← b\n   b  ← a\n");
+    }
+
+    #[test]
+    fn svg_has_a_box_for_every_task_and_a_curve_for_every_edge() {
+        let mut drawing = diamond();
+        drawing.tasks[0].note = "a < b".into();
+        let svg = drawing.svg();
+        assert_eq!((svg.matches("<rect").count(), svg.matches("<path").count()), (5, 4));
+        assert!(svg.contains("a &lt; b"));
+    }
+
+    #[test]
+    fn json_has_levels_and_edges() {
+        let json = diamond().json();
+        assert_eq!(json["tasks"][0], json!({"name": "d", "level": 3, "after": ["b", "c"], "note": ""}));
+        assert_eq!(json["finally"][0]["name"], "f");
     }
 
     #[test]
