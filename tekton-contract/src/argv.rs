@@ -220,7 +220,8 @@ impl EntrypointArgs {
             entrypoint,
             args,
         } = self;
-        let mut out = Vec::new();
+        // Ten flags with values are usual.
+        let mut out = Vec::with_capacity(20 + credentials.len() + args.len());
         let text = |out: &mut Vec<String>, flag: &str, value: Option<&str>| {
             if let Some(value) = value {
                 out.extend([flag.to_owned(), value.to_owned()]);

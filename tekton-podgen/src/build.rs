@@ -15,7 +15,7 @@ use crate::security::SecurityContextConfig;
 use crate::suffix::Suffixes;
 use crate::transform;
 use crate::volumes;
-use k8s_openapi::api::core::v1::{Container, Pod, PodSpec, Volume};
+use k8s_openapi::api::core::v1::{Container, Pod, PodSpec, Volume, VolumeMount};
 use tekton_contract::argv::{EntrypointArgs, RESULT_FROM_SIDECAR_LOGS};
 use tekton_types::config::Config;
 use tekton_types::pod::PodTemplate;
@@ -110,7 +110,10 @@ impl<'a> Builder<'a> {
             self.security,
             self.windows,
         )];
-        let mut volumes = volumes::implicit();
+        // Implicit, credentials, two for each step, those of scripts, breakpoints, the entrypoint and annotations.
+        let own = self.task.volumes.len() + self.template.volumes.len();
+        let mut volumes = Vec::with_capacity(12 + self.credentials.volumes.len() + 2 * steps.len() + own);
+        volumes.extend(volumes::implicit());
         volumes.append(&mut self.credentials.volumes);
         let (scripts, mut steps, mut sidecars) = self.place_scripts(steps, sidecars);
         if let Some(scripts) = scripts {
@@ -242,9 +245,11 @@ impl<'a> Builder<'a> {
         defaults.extend(volumes::implicit_mounts());
         defaults.append(&mut self.credentials.mounts);
         let count = steps.len();
+        let runs: Vec<VolumeMount> = (0..count).map(|step| volumes::run_mount(step, true)).collect();
         let with_creds = !self.options.config.feature_flags.disable_creds_init;
         for (index, step) in steps.iter_mut().enumerate() {
             let mounts = step.volume_mounts.get_or_insert_default();
+            mounts.reserve_exact(count + defaults.len() + 2);
             if with_creds {
                 let (volume, mount) = volumes::creds_home(index);
                 volumes.push(volume);
@@ -252,7 +257,9 @@ impl<'a> Builder<'a> {
             }
             // A step may write only its own state; it reads that of the others.
             volumes.push(volumes::run(index));
-            mounts.extend((0..count).map(|other| volumes::run_mount(other, other != index)));
+            let first = mounts.len();
+            mounts.extend_from_slice(&runs);
+            mounts[first + index].read_only = None;
             volumes::add_unmounted(mounts, &defaults);
         }
         if !results_sidecar {
@@ -260,7 +267,7 @@ impl<'a> Builder<'a> {
         }
         for sidecar in sidecars.iter_mut().filter(|s| s.name == RESULTS_SIDECAR) {
             let mounts = sidecar.volume_mounts.get_or_insert_default();
-            mounts.extend((0..count).map(|step| volumes::run_mount(step, true)));
+            mounts.extend_from_slice(&runs);
             volumes::add_unmounted(mounts, &defaults);
         }
     }
@@ -296,7 +303,7 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    fn assemble(&self, init: Vec<Container>, containers: Vec<Container>, volumes: Vec<Volume>, ready: bool) -> Pod {
+    fn assemble(&mut self, init: Vec<Container>, containers: Vec<Container>, volumes: Vec<Volume>, ready: bool) -> Pod {
         let PodTemplate {
             node_selector,
             env: _,
@@ -316,7 +323,7 @@ impl<'a> Builder<'a> {
             host_network,
             host_users,
             topology_spread_constraints,
-        } = self.template.clone();
+        } = std::mem::take(&mut self.template);
         Pod {
             metadata: metadata::of_pod(self.run, self.options, ready),
             spec: Some(PodSpec {

@@ -105,10 +105,28 @@ pub(crate) fn spire_mount() -> VolumeMount {
     mount(SPIRE, names::SPIRE_DIR, true)
 }
 
-/// Adds those of `defaults` whose path is not mounted yet.
+/// Adds those of `defaults` whose path is not mounted yet. The paths of `defaults` are clean.
 pub(crate) fn add_unmounted(mounts: &mut Vec<VolumeMount>, defaults: &[VolumeMount]) {
-    let taken: BTreeSet<String> = mounts.iter().map(|m| names::clean_path(&m.mount_path)).collect();
-    mounts.extend(defaults.iter().filter(|m| !taken.contains(&names::clean_path(&m.mount_path))).cloned());
+    // Nearly all paths are clean as they stand, and need no copy to compare.
+    let odd: Vec<String> = mounts
+        .iter()
+        .map(|mount| mount.mount_path.as_str())
+        .filter(|path| !is_clean(path))
+        .map(names::clean_path)
+        .collect();
+    let given = mounts.len();
+    mounts.reserve(defaults.len());
+    for default in defaults {
+        let path = &default.mount_path;
+        if !mounts[..given].iter().any(|mount| mount.mount_path == *path) && !odd.contains(path) {
+            mounts.push(default.clone());
+        }
+    }
+}
+
+/// Whether cleaning the path would leave it as it is; may say no of a clean path with a dot at the start of a name.
+fn is_clean(path: &str) -> bool {
+    path.starts_with('/') && !path.ends_with('/') && !path.contains("//") && !path.contains("/.")
 }
 
 pub(crate) fn check_unique(volumes: &[Volume]) -> Result<(), DuplicateVolume> {

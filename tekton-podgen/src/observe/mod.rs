@@ -6,6 +6,7 @@ mod results;
 mod sidecar_log;
 mod sidecars;
 mod steps;
+mod time;
 
 pub use completion::{
     did_fail, exceeds_node_resources, is_archived, is_subpath_directory_error, sidecars_ready, update_incomplete,
@@ -18,8 +19,9 @@ pub use steps::sort_statuses;
 use crate::facts::Fact;
 use crate::init;
 use crate::names::{self, PIPELINE_TASK_ON_ERROR_ANNOTATION};
-use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use std::borrow::Cow;
 use tekton_types::condition::{self, Condition};
 use tekton_types::config::Config;
 use tekton_types::reason::taskrun as reason;
@@ -81,9 +83,7 @@ pub fn needs_sidecar_log(run: &TaskRun, pod: &Pod, task_spec: Option<&TaskSpec>,
 pub fn observe(observation: &Observation<'_>) -> Observed {
     let Observation { task_run, pod, config, now, .. } = *observation;
     let mut status = task_run.status.clone();
-    let mut pod_status = pod.status.clone().unwrap_or_default();
-    let spec_containers = pod.spec.as_ref().map_or(&[][..], |spec| spec.containers.as_slice());
-    sort_statuses(pod_status.container_statuses.as_deref_mut().unwrap_or_default(), spec_containers);
+    let pod_status = in_order(pod);
 
     if condition::succeeded(&status.conditions).is_none_or(Condition::is_unknown) {
         mark(&mut status, condition::UNKNOWN, reason::RUNNING, RUNNING_MESSAGE, now);
@@ -112,6 +112,19 @@ pub fn observe(observation: &Observation<'_>) -> Observed {
     Observed { status, errors }
 }
 
+/// The status of a Pod with its containers in the order of the spec; a copy only where they are in another.
+fn in_order(pod: &Pod) -> Cow<'_, PodStatus> {
+    let Some(status) = &pod.status else { return Cow::Owned(PodStatus::default()) };
+    let containers = pod.spec.as_ref().map_or(&[][..], |spec| spec.containers.as_slice());
+    let statuses = status.container_statuses.as_deref().unwrap_or_default();
+    if statuses.iter().zip(containers).all(|(status, container)| status.name == container.name) {
+        return Cow::Borrowed(status);
+    }
+    let mut status = status.clone();
+    sort_statuses(status.container_statuses.as_deref_mut().unwrap_or_default(), containers);
+    Cow::Owned(status)
+}
+
 /// Only the part of [`observe`] that concerns steps, for statuses that were gathered elsewhere.
 pub fn observe_steps(observation: &Observation<'_>, steps: &[ContainerStatus]) -> Observed {
     let mut status = observation.task_run.status.clone();
@@ -121,7 +134,7 @@ pub fn observe_steps(observation: &Observation<'_>, steps: &[ContainerStatus]) -
     Observed { status, errors }
 }
 
-fn complete(status: &mut TaskRunStatus, pod_status: &k8s_openapi::api::core::v1::PodStatus, ignored: bool, now: &Time) {
+fn complete(status: &mut TaskRunStatus, pod_status: &PodStatus, ignored: bool, now: &Time) {
     if completion::did_fail(pod_status) {
         let failure = failure(pod_status);
         let reason = if ignored { reason::FAILURE_IGNORED } else { failure.reason };

@@ -1,7 +1,6 @@
 //! Entries of termination messages and logs as typed results, artifacts, times and exit codes.
 
 use indexmap::IndexMap;
-use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use std::collections::BTreeMap;
 use tekton_contract::termination::{self, ResultType, RunResult};
@@ -10,7 +9,6 @@ use tekton_contract::volumes::STEP_PREFIX;
 use tekton_types::v1::{Artifact, Artifacts, ParamValue, StepResult, TaskResult, TaskRunResult};
 
 const STRING: &str = "string";
-const TIME_LAYOUT: &str = "2006-01-02T15:04:05.000Z07:00";
 
 #[derive(Default)]
 pub(super) struct Filtered {
@@ -115,15 +113,10 @@ pub(super) fn started_at(entries: &[RunResult]) -> Result<Option<Time>, String> 
     let Some(entry) = entries.iter().find(|entry| entry.key == termination::STARTED_AT) else {
         return Ok(None);
     };
-    let time: Timestamp = entry.value.parse().map_err(|_| {
-        let text = go_quote(&entry.value);
-        format!(
-            "could not parse time value {text} in StartedAt field: parsing time {text} as \"{TIME_LAYOUT}\": \
-             cannot parse {text} as \"2006\""
-        )
+    let time = super::time::parse(&entry.value).map_err(|error| {
+        format!("could not parse time value {} in StartedAt field: {error}", go_quote(&entry.value))
     })?;
-    let whole = Timestamp::from_second(time.as_second()).unwrap_or(time);
-    Ok(Some(Time(whole)))
+    Ok(Some(Time(time)))
 }
 
 pub(super) fn exit_code(entries: &[RunResult]) -> Result<Option<i32>, String> {
