@@ -110,9 +110,9 @@ impl<'a> Builder<'a> {
             self.security,
             self.windows,
         )];
-        // Implicit, credentials, two for each step, those of scripts, breakpoints, the entrypoint and annotations.
+        // Five implicit ones, those of scripts, entrypoint and annotations, and two for each step. A volume is large.
         let own = self.task.volumes.len() + self.template.volumes.len();
-        let mut volumes = Vec::with_capacity(12 + self.credentials.volumes.len() + 2 * steps.len() + own);
+        let mut volumes = Vec::with_capacity(8 + self.credentials.volumes.len() + 2 * steps.len() + own);
         volumes.extend(volumes::implicit());
         volumes.append(&mut self.credentials.volumes);
         let (scripts, mut steps, mut sidecars) = self.place_scripts(steps, sidecars);

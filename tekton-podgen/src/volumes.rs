@@ -38,8 +38,8 @@ pub(crate) fn mount(name: &str, path: &str, read_only: bool) -> VolumeMount {
     }
 }
 
-pub(crate) fn implicit() -> Vec<Volume> {
-    IMPLICIT.iter().map(|(name, _, _)| empty_dir(name)).collect()
+pub(crate) fn implicit() -> impl Iterator<Item = Volume> {
+    IMPLICIT.iter().map(|(name, _, _)| empty_dir(name))
 }
 
 pub(crate) fn implicit_mounts() -> Vec<VolumeMount> {
