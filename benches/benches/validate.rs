@@ -2,7 +2,8 @@
 //!
 //! `cargo bench -p tekton-benches --bench validate` prints documents per second over the folder of real manifests,
 //! when there is one (`TEKTON_REALWORLD_DIR`, else `../shared/realworld` beside the workspace), with the median and
-//! the 99th percentile per document; then microseconds a task for generated pipelines.
+//! the 99th percentile per document and the time of the largest file; then microseconds a task for generated
+//! pipelines, and the time to check one document again.
 
 #![expect(clippy::print_stdout, reason = "the figures are what this program is for")]
 #![expect(clippy::cast_precision_loss, reason = "figures are printed with three digits")]
@@ -15,7 +16,7 @@ use std::time::{Duration, Instant};
 use tekton_types::Object;
 use tekton_types::config::Config;
 use tekton_types::yaml;
-use tekton_validate::{Operation, validate};
+use tekton_validate::{Operation, Options, Source, check_files, validate};
 
 const ROUNDS: usize = 5;
 
@@ -27,6 +28,24 @@ fn main() {
     for size in [100, 1_500] {
         sized("PipelineRun, tasks in place", size, &run_in_place(size));
     }
+    recheck();
+}
+
+/// What an editor does after a key stroke: everything about one document of 500 lines, places and lint included.
+fn recheck() {
+    let mut text = run_in_place(60);
+    text.truncate(text.match_indices('\n').nth(499).map_or(text.len(), |(at, _)| at + 1));
+    let options = Options { lint: true, ..Options::default() };
+    let source = Source { name: "ci.yaml".to_owned(), text };
+    let mut times: Vec<Duration> = (0..50)
+        .map(|_| {
+            let start = Instant::now();
+            std::hint::black_box(check_files(std::slice::from_ref(&source), &options));
+            start.elapsed()
+        })
+        .collect();
+    times.sort_unstable();
+    println!("a document of {} lines checked again, with lint: {:?}", source.text.lines().count(), times[25]);
 }
 
 fn real() {
@@ -47,6 +66,9 @@ fn real() {
             let each = start.elapsed() / documents.max(1);
             times.extend(std::iter::repeat_n(each, documents as usize));
         }
+    }
+    if let Some(largest) = texts.iter().max_by_key(|text| text.len()) {
+        sized("the largest of them", largest.matches("taskSpec:").count(), largest);
     }
     times.sort_unstable();
     let total: Duration = times.iter().sum();

@@ -126,7 +126,7 @@ pub const RULES: &[Rule] = &[
     one(Together, "undeclared-workspace", "A pipeline task binds a workspace that its Task does not declare", "A run would fail with it: declare the workspace in the Task, or take the binding away."),
     one(Together, "results", "A result is not declared by its task", "References and pipeline results name results that the Task declares."),
     one(Together, "step-action-params", "Parameters do not fit the StepAction", "A step gives its StepAction the parameters that it declares, and no others."),
-    fixable(one(Lint, "param-in-script", "A parameter is pasted into a script", "Tekton does not escape: whoever gives the value can give commands, and a quote in it breaks the script. Read it as a variable of the environment.")),
+    fixable(one(Lint, "param-in-script", "A parameter is pasted into a script", "Tekton does not escape: whoever gives the value can give commands, and a quote in it breaks the script. Read it as a variable of the environment; quotes and `$` in the value then stand for themselves.")),
     fixable(one(Lint, "no-escape", "`$$(` escapes nothing in a script", "In `command` and `args` Kubernetes reads `$$(X)` as `$(X)`. A script gets it as it is, and a shell reads `$$` as its process id.")),
     one(Lint, "unpinned-image", "The image changes under its name", "Without a tag, or with `latest`, each run may have another image. Name a version, or better a digest."),
     one(Lint, "unused-param", "A parameter is declared and never used", "Callers give it for nothing. Take it away, or use it."),

@@ -3,7 +3,7 @@
 use tekton_types::Object;
 use tekton_types::config::Config;
 use tekton_types::decode::{DecodeError, Problem};
-use tekton_types::yaml::{self, Document, Span};
+use tekton_types::yaml::{self, Document, Node, Span, Value};
 
 use crate::config_map::validate_config_map;
 use crate::diagnostic::{Diagnostic, Severity};
@@ -183,6 +183,13 @@ fn has_generate_name(object: &Object) -> bool {
 
 impl<'a> FileReport<'a> {
     fn read(&mut self, document: Document<'a>, options: &Options) {
+        let is_list = document.root.get("kind").and_then(Node::as_str).is_some_and(|kind| kind.ends_with("List"));
+        if let (true, Some(Value::Seq(items))) = (is_list, document.root.get("items").map(|items| &items.value)) {
+            for item in items.clone() {
+                self.read(Document { index: document.index, root: item, duplicates: Vec::new() }, options);
+            }
+            return;
+        }
         let (object, errors) = Object::observe(&document);
         let title = object.as_ref().map(title).unwrap_or_default();
         let finding = |diagnostic, span, fix| Finding {

@@ -1,6 +1,7 @@
 //! Whole files as a user gives them, and what the report says.
 
 mod mistakes;
+mod robust;
 
 use tekton_types::config::Config;
 use tekton_validate::{Options, Report, Source, check_files, render};
@@ -171,4 +172,13 @@ spec: {taskRef: {name: build}}
     let found = |sources: &[Source]| check_files(sources, &Options::default()).findings.len();
     assert_eq!(found(&sources), 0, "two tasks are called so");
     assert_eq!(found(&sources[1..]), 2, "the only one wants a parameter and a workspace");
+}
+
+#[test]
+fn the_items_of_a_list_are_checked_at_their_places() {
+    let items: String = TASK.lines().map(|line| format!("  {line}\n")).collect();
+    let text = format!("apiVersion: v1\nkind: List\nitems:\n-{}", &items[1..]);
+    let (report, _) = check(&text, false);
+    let found: Vec<_> = report.findings.iter().map(|f| (f.diagnostic.code, f.spans[0].line)).collect();
+    assert_eq!((found, report.checked), (vec![("unknown-variable", 16)], 1));
 }

@@ -44,6 +44,9 @@ pub(super) fn replacements(script: &str, variable: impl Fn(&str) -> String) -> O
     while at < bytes.len() {
         let mode = *modes.last()?;
         if let Some(end) = reference_end(script, at) {
+            if matches!(mode, Mode::Bare | Mode::Command) && is_command(&script[..at]) {
+                return None;
+            }
             let plain = format!("${{{}}}", variable(&script[at..end]));
             found.push((at..end, if mode == Mode::Single { format!("'\"{plain}\"'") } else { plain }));
             at = end;
@@ -107,6 +110,16 @@ pub(super) fn replacements(script: &str, variable: impl Fn(&str) -> String) -> O
     matches!(modes.as_slice(), [Mode::Bare] | [Mode::Bare, Mode::Comment]).then_some(found)
 }
 
+/// Whether the next word is a command: the text of a parameter there is run, the value of a variable is not.
+fn is_command(before: &str) -> bool {
+    let before = before.trim_end_matches([' ', '\t']);
+    if before.is_empty() || before.ends_with(['\n', ';', '|', '&', '(', '{']) {
+        return true;
+    }
+    let word = before.rsplit(|c: char| c.is_whitespace() || c == ';').next().unwrap_or_default();
+    ["if", "elif", "then", "else", "while", "until", "do", "!", "time", "eval", "exec"].contains(&word)
+}
+
 /// The word that ends a document, and how long its writing is; `None` when it is quoted: nothing is expanded then.
 fn document_end(rest: &str) -> Option<(&str, usize)> {
     let word = rest.strip_prefix('-').unwrap_or(rest).trim_start_matches(' ');
@@ -166,6 +179,8 @@ mod tests {
     fn what_is_too_intricate_is_left_alone() {
         check("a 'open $(params.x)", None);
         check("a `b $(params.x)`", None);
+        check("set -e\n$(params.x)\n", None);
+        check("if $(params.x); then a; fi", None);
     }
 
     #[test]
