@@ -23,7 +23,9 @@ use serde_json::json;
 use tekton_controller::Options as ControllerOptions;
 use tekton_engine::ClusterFacts;
 use tekton_local::node::{Node, NodeOptions};
-use tekton_local::runtime::{Container, ContainerSpec, ExecSpec, Executed, Exit, Runtime, StartError, Started};
+use tekton_local::runtime::{
+    Container, ContainerSpec, ExecSpec, Executed, Exit, Runtime, RuntimeChoice, StartError, Started,
+};
 use tekton_local::{ApiService, LocalCluster, Options, TektonAdmission};
 use tekton_types::v1::PipelineRun;
 use tower_service::Service;
@@ -44,7 +46,7 @@ impl Container for Ended {
         "noop://0".to_owned()
     }
     fn wait(&self) -> BoxFuture<'_, Exit> {
-        Box::pin(std::future::ready(Exit { code: 0, signal: None }))
+        Box::pin(std::future::ready(Exit { code: 0, signal: None, out_of_memory: false }))
     }
     fn signal(&self, _: i32) {}
     fn exec(&self, _: ExecSpec) -> BoxFuture<'_, Result<Executed, StartError>> {
@@ -126,7 +128,8 @@ async fn main() {
     });
     let (of_node, node_counts) = counting(&cluster);
     let (of_controller, controller_counts) = counting(&cluster);
-    let options = NodeOptions { ephemeral: true, runtime: Some(Arc::new(NoOp)), ..NodeOptions::new(&dir) };
+    let options =
+        NodeOptions { ephemeral: true, runtime: RuntimeChoice::Given(Arc::new(NoOp)), ..NodeOptions::new(&dir) };
     let node = Node::start(of_node, options).await.expect("a node");
     cluster.set_logs(node.logs());
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();

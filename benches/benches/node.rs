@@ -42,7 +42,7 @@ async fn containers(dir: &std::path::Path) {
     let runtime = HostRuntime::new(dir.to_owned(), None).expect("a directory");
     let (mut starts, mut ends) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        let spec = ContainerSpec { pod: "bench".into(), argv: vec!["/bin/true".into()], ..ContainerSpec::default() };
+        let spec = ContainerSpec { pod: "bench".into(), command: vec!["/bin/true".into()], ..ContainerSpec::default() };
         let begin = Instant::now();
         let started = runtime.start(spec).await.expect("this machine permits namespaces");
         starts.push(begin.elapsed());

@@ -266,7 +266,7 @@ pub(crate) struct PruneArguments {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct NodeArguments {
     /// How steps run.
-    #[arg(long, value_enum, default_value_t = RuntimeName::Auto)]
+    #[arg(long, value_enum, env = "TEKTON_RUNTIME", default_value_t = RuntimeName::Auto)]
     pub(crate) runtime: RuntimeName,
     /// File with what images run when a step has no command, for runtime `host`, such as
     /// `{tools/build: {entrypoint: [build], cmd: [all]}}`; may be given more than once.
@@ -277,10 +277,12 @@ pub(crate) struct NodeArguments {
 /// The runtimes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum RuntimeName {
-    /// The best that this machine has.
+    /// A container engine when one answers, else `host`.
     Auto,
     /// A step is a process in namespaces of its own over this machine's root; images are ignored.
     Host,
+    /// A step is a container of Docker or Podman, found by DOCKER_HOST, CONTAINER_HOST or the usual sockets.
+    Engine,
 }
 
 /// What is printed at the end.

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use tekton_local::images::KnownImages;
 use tekton_local::node::NodeOptions;
+use tekton_local::runtime::RuntimeChoice;
 use tekton_local::store::DiskError;
 use tekton_local::{Installation, InstallationError, InstallationOptions};
 
-use crate::args::NodeArguments;
+use crate::args::{NodeArguments, RuntimeName};
 
 /// The node that the command line asks for, with its files in `data`.
 ///
@@ -21,7 +22,20 @@ pub(crate) fn node(arguments: &NodeArguments, data: &Path) -> Result<NodeOptions
         let text = std::fs::read_to_string(path).map_err(|error| named(&error))?;
         images.extend(KnownImages::parse(&text).map_err(|error| named(&error))?);
     }
-    Ok(NodeOptions { images: Arc::new(images), ..NodeOptions::new(data) })
+    let runtime = match arguments.runtime {
+        RuntimeName::Auto => RuntimeChoice::Auto,
+        RuntimeName::Host => RuntimeChoice::Host,
+        RuntimeName::Engine => RuntimeChoice::Engine,
+    };
+    Ok(NodeOptions { images: Arc::new(images), runtime, ..NodeOptions::new(data) })
+}
+
+/// What the runtime means for how near a run is to one on a cluster, on one line.
+pub(crate) fn fidelity(runtime: &str) -> &'static str {
+    match runtime {
+        "engine" => "runtime engine: each step runs in its image; a Pod has a network of its own",
+        _ => "runtime host: images are ignored, steps find this machine's tools; all Pods share its network",
+    }
 }
 
 /// Starts API server, node and controller.

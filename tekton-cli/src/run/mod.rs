@@ -61,6 +61,9 @@ pub(crate) async fn run(arguments: &RunArguments) -> Result<ExitCode, String> {
     })
     .await?;
     let mut view = View::new(stream, arguments.quiet);
+    if !arguments.quiet {
+        Stream::Error.lines([cluster::fidelity(installation.node().runtime())]);
+    }
     let outcome = drive(&installation, arguments, loaded, &overrides, &mut view, stream, &data).await;
     installation.stop().await;
     if arguments.keep {

@@ -1,13 +1,11 @@
 //! The programs of Tekton's own images, from the one that is embedded here.
 
+use crate::images::PROGRAMS as NAMES;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-static ENTRYPOINT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/entrypoint.bin"));
-
-/// The names under which it is called in `/ko-app`.
-const NAMES: &[&str] = &["entrypoint", "nop", "workingdirinit", "sidecarlogresults"];
+pub(crate) static ENTRYPOINT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/entrypoint.bin"));
 
 /// Writes the programs to a directory, each file whole or not at all.
 pub(super) fn install(dir: &Path) -> io::Result<()> {
@@ -30,15 +28,4 @@ pub(super) fn install(dir: &Path) -> io::Result<()> {
         std::fs::rename(&temporary, dir.join(name))?;
     }
     Ok(())
-}
-
-/// The program that an image of Tekton runs when a container names none: `…/nop-0d43…:v1` runs `/ko-app/nop`.
-pub(super) fn of_image(image: &str) -> Option<String> {
-    let last = image.rsplit('/').next().unwrap_or(image);
-    let end = last.find([':', '@']).unwrap_or(last.len());
-    let name = &last[..end];
-    NAMES
-        .iter()
-        .find(|known| name == **known || name.strip_prefix(**known).is_some_and(|r| r.starts_with('-')))
-        .map(|known| format!("/ko-app/{known}"))
 }

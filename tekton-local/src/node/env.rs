@@ -8,11 +8,7 @@ use kube::Api;
 /// The environment, in order. Errors: a text for `CreateContainerConfigError`.
 pub(super) async fn of(ctx: &Context, pod: &Pod, container: &Container) -> Result<Vec<(String, String)>, String> {
     let namespace = pod.metadata.namespace.as_deref().unwrap_or("default");
-    let mut env = vec![
-        ("PATH".to_owned(), ctx.path.clone()),
-        ("HOSTNAME".to_owned(), pod.metadata.name.clone().unwrap_or_default()),
-        ("HOME".to_owned(), HOME.to_owned()),
-    ];
+    let mut env = vec![("HOSTNAME".to_owned(), pod.metadata.name.clone().unwrap_or_default())];
     for source in container.env_from.iter().flatten() {
         let prefix = source.prefix.as_deref().unwrap_or_default();
         if let Some(wanted) = &source.config_map_ref
@@ -40,9 +36,6 @@ pub(super) async fn of(ctx: &Context, pod: &Pod, container: &Container) -> Resul
     }
     Ok(env)
 }
-
-/// The home of a container that sets none: a writable directory of its own, or Tekton's volume of that name.
-const HOME: &str = "/tekton/home";
 
 async fn value_from(
     ctx: &Context,

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// The addresses that a node gives its pods: they share its network.
-pub(super) const ADDRESS: &str = "127.0.0.1";
+pub(super) const ADDRESS: &str = crate::runtime::LOOPBACK;
 
 /// The value of `fieldPath`. Errors: the path is none that the downward API knows.
 pub(super) fn field(pod: &Pod, path: &str, node: &str) -> Result<String, String> {

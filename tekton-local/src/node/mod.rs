@@ -16,11 +16,13 @@ mod status;
 mod volumes;
 mod worker;
 
+pub(crate) use binaries::ENTRYPOINT;
 pub use logs::{LogRange, Logs};
 
 use crate::images::KnownImages;
-use crate::runtime::host::{DEFAULT_PATH, HostRuntime};
-use crate::runtime::{Runtime, StartError};
+use crate::runtime::engine::EngineRuntime;
+use crate::runtime::host::HostRuntime;
+use crate::runtime::{Runtime, RuntimeChoice, StartError};
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use kube::runtime::watcher;
@@ -43,8 +45,8 @@ pub struct NodeOptions {
     pub data_dir: PathBuf,
     /// Whether `data_dir` goes when the node ends, however it ends.
     pub ephemeral: bool,
-    /// How containers run; the host runtime when absent.
-    pub runtime: Option<Arc<dyn Runtime>>,
+    /// How containers run.
+    pub runtime: RuntimeChoice,
     /// Whether pods may mount any directory of the host.
     pub allow_host_path: bool,
     /// Directories of the host that pods may mount although `allow_host_path` is not set.
@@ -60,7 +62,7 @@ impl NodeOptions {
             name: "tekton-local".to_owned(),
             data_dir: data_dir.into(),
             ephemeral: false,
-            runtime: None,
+            runtime: RuntimeChoice::Host,
             allow_host_path: false,
             allowed_host_paths: Vec::new(),
             images: Arc::default(),
@@ -99,7 +101,6 @@ struct Context {
     client: Client,
     node: String,
     data_dir: PathBuf,
-    path: String,
     runtime: Arc<dyn Runtime>,
     logs: Arc<Logs>,
     allow_host_path: bool,
@@ -151,21 +152,23 @@ impl Node {
         let data_dir = std::fs::canonicalize(&data_dir).map_err(failed(&data_dir))?;
         let janitor =
             if ephemeral { Some(janitor::Janitor::watch(&data_dir).map_err(failed(&data_dir))?) } else { None };
-        let runtime = match runtime {
-            Some(runtime) => runtime,
-            None => host_runtime(&data_dir, images).map_err(failed(&data_dir))?,
+        let (runtime, checked) = match choose(runtime, &data_dir, images).await {
+            Ok(runtime) => {
+                let checked = runtime.check().await;
+                (Some(runtime), checked)
+            }
+            Err(error) => (None, Err(error)),
         };
-        if let Err(error) = runtime.check().await {
+        let (Some(runtime), Ok(())) = (runtime, &checked) else {
             if ephemeral {
                 remove(data_dir).await;
             }
-            return Err(NodeError::Runtime(error));
-        }
+            return Err(NodeError::Runtime(checked.expect_err("a runtime that is there failed its check")));
+        };
         let logs = Arc::new(Logs::new(data_dir.join("pods")));
         let ctx = Arc::new(Context {
             client,
             node: name,
-            path: search_path(),
             logs: logs.clone(),
             allow_host_path,
             allowed_host_paths,
@@ -217,25 +220,29 @@ impl Drop for NodeHandle {
     }
 }
 
-/// The host runtime of a data directory, with Tekton's programs installed in it.
-fn host_runtime(data_dir: &std::path::Path, images: Arc<KnownImages>) -> io::Result<Arc<dyn Runtime>> {
-    let programs = data_dir.join("ko-app");
-    binaries::install(&programs)?;
-    Ok(Arc::new(HostRuntime::new(data_dir.join("staging"), Some(programs))?.with_images(images)))
+/// The runtime that was asked for.
+async fn choose(
+    choice: RuntimeChoice,
+    data_dir: &std::path::Path,
+    images: Arc<KnownImages>,
+) -> Result<Arc<dyn Runtime>, StartError> {
+    let host = || host_runtime(data_dir, images.clone()).map_err(|error| StartError::Create(error.to_string()));
+    Ok(match choice {
+        RuntimeChoice::Given(runtime) => runtime,
+        RuntimeChoice::Engine => Arc::new(EngineRuntime::connect(host()?).await?),
+        RuntimeChoice::Auto => match EngineRuntime::connect(host()?).await {
+            Ok(engine) => Arc::new(engine),
+            Err(_) => Arc::new(host()?),
+        },
+        RuntimeChoice::Host => Arc::new(host()?),
+    })
 }
 
-/// The search path of containers: this machine's, then the usual directories that it lacks.
-fn search_path() -> String {
-    let mut path = std::env::var("PATH").unwrap_or_default();
-    for dir in DEFAULT_PATH.split(':') {
-        if !path.split(':').any(|known| known == dir) {
-            if !path.is_empty() {
-                path.push(':');
-            }
-            path.push_str(dir);
-        }
-    }
-    path
+/// The host runtime of a data directory, with Tekton's programs installed in it.
+fn host_runtime(data_dir: &std::path::Path, images: Arc<KnownImages>) -> io::Result<HostRuntime> {
+    let programs = data_dir.join("ko-app");
+    binaries::install(&programs)?;
+    Ok(HostRuntime::new(data_dir.join("staging"), Some(programs))?.with_images(images))
 }
 
 /// Removes a directory tree, whatever the modes of its directories.

@@ -1,6 +1,5 @@
 //! Probes and lifecycle hooks: commands, HTTP requests and connections that tell how a container does.
 
-use super::fields::ADDRESS;
 use crate::runtime::{Container as Process, ExecSpec};
 use k8s_openapi::api::core::v1::{Container, ExecAction, HTTPGetAction, LifecycleHandler, Probe};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -41,12 +40,12 @@ pub(super) async fn once(probe: &Probe, container: &Container, process: &Arc<dyn
         if let Some(action) = &probe.exec {
             exec(action, process).await
         } else if let Some(action) = &probe.http_get {
-            http(action, container).await
+            http(action, container, process).await
         } else if let Some(action) = &probe.tcp_socket {
-            connect(action.host.as_deref(), &action.port, container).await.is_some()
+            connect(action.host.as_deref(), &action.port, container, process).await.is_some()
         } else if let Some(action) = &probe.grpc {
             // The health service is not asked; a server that accepts connections counts as serving.
-            connect(None, &IntOrString::Int(action.port), container).await.is_some()
+            connect(None, &IntOrString::Int(action.port), container, process).await.is_some()
         } else {
             true
         }
@@ -59,7 +58,7 @@ pub(super) async fn hook(handler: &LifecycleHandler, container: &Container, proc
     if let Some(action) = &handler.exec {
         exec(action, process).await
     } else if let Some(action) = &handler.http_get {
-        http(action, container).await
+        http(action, container, process).await
     } else if let Some(action) = &handler.sleep {
         tokio::time::sleep(Duration::from_secs(u64::try_from(action.seconds).unwrap_or(0))).await;
         true
@@ -90,20 +89,27 @@ fn port(port: &IntOrString, container: &Container) -> Option<u16> {
     }
 }
 
-async fn connect(host: Option<&str>, wanted: &IntOrString, container: &Container) -> Option<TcpStream> {
-    let host = host.filter(|h| !h.is_empty()).unwrap_or(ADDRESS);
+async fn connect(
+    host: Option<&str>,
+    wanted: &IntOrString,
+    container: &Container,
+    process: &Arc<dyn Process>,
+) -> Option<TcpStream> {
+    let host = host.filter(|h| !h.is_empty()).map_or_else(|| process.address(), str::to_owned);
     TcpStream::connect((host, port(wanted, container)?)).await.ok()
 }
 
 /// A GET request; status 200 to 399 is success. For HTTPS the connection alone counts.
-async fn http(action: &HTTPGetAction, container: &Container) -> bool {
-    let Some(mut stream) = connect(action.host.as_deref(), &action.port, container).await else { return false };
+async fn http(action: &HTTPGetAction, container: &Container, process: &Arc<dyn Process>) -> bool {
+    let Some(mut stream) = connect(action.host.as_deref(), &action.port, container, process).await else {
+        return false;
+    };
     if action.scheme.as_deref() == Some("HTTPS") {
         return true;
     }
     let path = action.path.as_deref().filter(|p| !p.is_empty()).unwrap_or("/");
     let slash = if path.starts_with('/') { "" } else { "/" };
-    let host = action.host.as_deref().filter(|h| !h.is_empty()).unwrap_or(ADDRESS);
+    let host = action.host.as_deref().filter(|h| !h.is_empty()).map_or_else(|| process.address(), str::to_owned);
     let mut request = format!("GET {slash}{path} HTTP/1.1\r\nUser-Agent: kube-probe/1.37\r\nConnection: close\r\n");
     let headers = action.http_headers.iter().flatten();
     let mut named_host = false;

@@ -37,6 +37,10 @@ pub(super) struct Slot {
     pub(super) last: Option<ContainerStateTerminated>,
     pub(super) restarts: i32,
     pub(super) id: Option<String>,
+    /// The image of the last start, as its runtime knows it.
+    pub(super) image_id: Option<String>,
+    /// Where the pod's servers listen.
+    pub(super) address: Option<String>,
     pub(super) process: Option<Arc<dyn Process>>,
     /// The startup probe has passed.
     pub(super) started: bool,
@@ -61,6 +65,8 @@ impl Slot {
             last: None,
             restarts: 0,
             id: None,
+            image_id: None,
+            address: None,
             process: None,
             started: false,
             ready: false,
@@ -109,7 +115,11 @@ impl Slot {
         let done_init = self.kind == Kind::Init && self.exit_code() == Some(0);
         ContainerStatus {
             name: self.spec.name.clone(),
-            image_id: if self.id.is_some() { image.clone() } else { String::new() },
+            image_id: match (&self.image_id, &self.id) {
+                (Some(known), _) => known.clone(),
+                (None, Some(_)) => image.clone(),
+                (None, None) => String::new(),
+            },
             image,
             container_id: self.id.clone(),
             ready: (running && self.started && self.ready && self.kind != Kind::Init) || done_init,

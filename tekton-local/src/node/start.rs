@@ -3,8 +3,8 @@
 use super::slot::{Slot, now};
 use super::volumes::Volumes;
 use super::worker::Event;
-use super::{Context, binaries, env, expand, probe};
-use crate::runtime::{ContainerSpec, Mount, StartError};
+use super::{Context, env, expand, fields, probe};
+use crate::runtime::{ContainerSpec, Mount, Pull, StartError};
 use k8s_openapi::api::core::v1::{Container, Pod, SecurityContext};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -56,6 +56,8 @@ impl Launch {
                 log.end();
                 return refuse(match error {
                     StartError::Start(text) => Refusal::Ended(text),
+                    StartError::Config(text) => Refusal::Waiting("CreateContainerConfigError", text),
+                    StartError::Image { reason, message } => Refusal::Waiting(reason, message),
                     other => Refusal::Waiting("CreateContainerError", other.to_string()),
                 });
             }
@@ -93,7 +95,7 @@ impl Launch {
             message = self.ctx.logs.tail(&uid, &name, attempt);
         }
         log.end();
-        drop(self.events.send(Event::Exited { index, attempt, code: exit.code, message, since, finished: now() }));
+        drop(self.events.send(Event::Exited { index, attempt, exit, message, since, finished: now() }));
     }
 
     async fn spec(&self) -> Result<(ContainerSpec, PathBuf), Refusal> {
@@ -106,12 +108,6 @@ impl Launch {
         let message_file =
             self.message_file(&mut mounts).map_err(|e| create(format!("failed to make a termination message: {e}")))?;
         let identity = Identity::of(pod, container);
-        if identity.non_root && identity.user.unwrap_or(0) == 0 {
-            return Err(config(match identity.user {
-                Some(_) => "container's runAsUser breaks non-root policy".to_owned(),
-                None => "container has runAsNonRoot and image will run as root".to_owned(),
-            }));
-        }
         let mut groups: Vec<u32> = Vec::new();
         if let Some(context) = &pod_spec.security_context {
             groups.extend(
@@ -124,13 +120,24 @@ impl Launch {
             );
         }
         let security = container.security_context.as_ref();
+        let (command, args) = self.process(&env);
+        let limits = container.resources.as_ref().and_then(|r| r.limits.as_ref());
+        let limit = |name: &str| limits.and_then(|limits| limits.get(name)).and_then(fields::nano).filter(|n| *n > 0);
+        let image = container.image.clone().unwrap_or_default();
         let spec = ContainerSpec {
             namespace: pod.metadata.namespace.clone().unwrap_or_default(),
             pod: pod_spec.hostname.clone().or_else(|| pod.metadata.name.clone()).unwrap_or_default(),
             pod_uid: pod.metadata.uid.clone().unwrap_or_default(),
             name: container.name.clone(),
-            image: container.image.clone().unwrap_or_default(),
-            argv: self.argv(&env),
+            // What a replaced container runs is the node's own.
+            image: if self.replaced { crate::images().nop } else { image },
+            pull: match container.image_pull_policy.as_deref() {
+                Some("Always") => Pull::Always,
+                Some("Never") => Pull::Never,
+                _ => Pull::IfNotPresent,
+            },
+            command,
+            args,
             working_dir: container.working_dir.clone().unwrap_or_default(),
             env,
             mounts,
@@ -139,29 +146,24 @@ impl Launch {
             groups,
             read_only_root: security.and_then(|s| s.read_only_root_filesystem) == Some(true),
             no_new_privileges: security.and_then(|s| s.allow_privilege_escalation) == Some(false),
+            non_root: identity.non_root,
+            cpu_limit: limit("cpu").and_then(|nano| i64::try_from(nano).ok()),
+            memory_limit: limit("memory").and_then(|nano| i64::try_from(nano / 1_000_000_000).ok()),
             hidden: vec![self.ctx.data_dir.clone()],
         };
         Ok((spec, message_file))
     }
 
-    /// The process: command and arguments with variables replaced, or the program of one of Tekton's own images.
-    fn argv(&self, env: &[(String, String)]) -> Vec<String> {
-        let nop = || vec!["/ko-app/nop".to_owned()];
+    /// Command and arguments with variables replaced; one that was replaced does nothing.
+    fn process(&self, env: &[(String, String)]) -> (Vec<String>, Vec<String>) {
         if self.replaced {
-            return nop();
+            return (vec!["/ko-app/nop".to_owned()], Vec::new());
         }
-        let container = &self.container;
-        let mut argv: Vec<String> = container.command.clone().unwrap_or_default();
-        if argv.is_empty()
-            && let Some(program) = binaries::of_image(container.image.as_deref().unwrap_or_default())
-        {
-            argv.push(program);
-        }
-        if argv.is_empty() {
-            return argv;
-        }
-        argv.extend(container.args.iter().flatten().cloned());
-        argv.iter().map(|text| expand::expand(text, |name| expand::in_env(env, name))).collect()
+        let expanded = |words: &Option<Vec<String>>| {
+            let words = words.iter().flatten();
+            words.map(|text| expand::expand(text, |name| expand::in_env(env, name))).collect()
+        };
+        (expanded(&self.container.command), expanded(&self.container.args))
     }
 
     /// Makes the file of the termination message and mounts it.

@@ -74,14 +74,15 @@ pub(super) fn status(slots: &[Slot], policy: &str, facts: &Facts<'_>) -> PodStat
     }
     let conditions = conditions(&old, slots, phase, facts, &init, &main);
     let waiting = phase == "Pending" && slots.iter().all(|s| s.id.is_none());
+    let address = slots.iter().find_map(|s| s.address.clone()).unwrap_or_else(|| ADDRESS.to_owned());
     PodStatus {
         phase: Some(phase.to_owned()),
         conditions: Some(conditions),
         start_time: Some(facts.start.clone()),
         host_ip: Some(ADDRESS.to_owned()),
         host_ips: Some(vec![HostIP { ip: ADDRESS.to_owned() }]),
-        pod_ip: (!waiting).then(|| ADDRESS.to_owned()),
-        pod_ips: (!waiting).then(|| vec![PodIP { ip: ADDRESS.to_owned() }]),
+        pod_ips: (!waiting).then(|| vec![PodIP { ip: address.clone() }]),
+        pod_ip: (!waiting).then_some(address),
         qos_class: old.qos_class.or_else(|| Some(qos(facts.pod).to_owned())),
         reason: facts.failure.map(|f| f.reason.to_owned()),
         message: facts.failure.map(|f| f.message.clone()),

@@ -5,7 +5,7 @@ use super::slot::{Kind, Slot, State, now};
 use super::start::{self, Launch, Refusal};
 use super::status::{self, Facts, Failure};
 use super::volumes::Volumes;
-use crate::runtime::Container as Process;
+use crate::runtime::{Container as Process, Exit};
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, Pod, PodStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::Api;
@@ -20,16 +20,21 @@ use tokio::time::Instant;
 pub(super) enum Event {
     Started { index: usize, attempt: i32, process: Arc<dyn Process>, since: Time },
     Refused { index: usize, attempt: i32, refusal: Refusal },
+    PullWaits { index: usize, attempt: i32 },
     StartedUp { index: usize, attempt: i32 },
     Ready { index: usize, attempt: i32, ready: bool },
     Unhealthy { index: usize, attempt: i32 },
-    Exited { index: usize, attempt: i32, code: i32, message: String, since: Time, finished: Time },
+    Exited { index: usize, attempt: i32, exit: Exit, message: String, since: Time, finished: Time },
 }
 
 /// How long a status that nobody waits for may be held back, so that it comes with the next.
 const HOLD: Duration = Duration::from_millis(30);
 /// The time between two looks at ConfigMaps and Secrets that a running pod shows.
 const REFRESH: Duration = Duration::from_secs(10);
+/// The reason of a container whose image could not be fetched just now.
+const PULL_FAILED: &str = "ErrImagePull";
+/// How long that reason is shown before the one that says that the next try is waited for.
+const PULL_SHOWN: Duration = Duration::from_secs(1);
 const MAX_BACKOFF: Duration = Duration::from_mins(5);
 
 /// The worker of one pod.
@@ -248,6 +253,8 @@ impl Worker {
                 slot.launching = false;
                 slot.retry_at = None;
                 slot.id = Some(process.id());
+                slot.image_id = process.image_id();
+                slot.address = Some(process.address());
                 slot.process = Some(process);
                 slot.state = State::Running(since);
                 slot.started = slot.replaced || slot.spec.startup_probe.is_none();
@@ -262,6 +269,14 @@ impl Worker {
                 }
             }
             Event::Refused { index, attempt, refusal } => self.refused(index, attempt, refusal),
+            Event::PullWaits { index, attempt } => {
+                let Some(slot) = self.current(index, attempt).filter(|slot| !slot.launching) else { return };
+                if let State::Waiting { reason: PULL_FAILED, message: Some(why) } = &slot.state {
+                    let image = slot.spec.image.as_deref().unwrap_or_default();
+                    let message = Some(format!("Back-off pulling image \"{image}\": {PULL_FAILED}: {why}"));
+                    slot.state = State::Waiting { reason: "ImagePullBackOff", message };
+                }
+            }
             Event::StartedUp { index, attempt } => {
                 if let Some(slot) = self.current(index, attempt) {
                     slot.started = true;
@@ -278,12 +293,19 @@ impl Worker {
                     self.stop(index, Duration::from_secs(u64::try_from(grace).unwrap_or(0)));
                 }
             }
-            Event::Exited { index, attempt, code, message, since, finished } => {
+            Event::Exited { index, attempt, exit, message, since, finished } => {
                 let Some(slot) = self.current(index, attempt) else { return };
                 let end = ContainerStateTerminated {
                     container_id: slot.id.clone(),
-                    exit_code: code,
-                    reason: Some(if code == 0 { "Completed" } else { "Error" }.to_owned()),
+                    exit_code: exit.code,
+                    reason: Some(
+                        match exit {
+                            Exit { out_of_memory: true, .. } => "OOMKilled",
+                            Exit { code: 0, .. } => "Completed",
+                            _ => "Error",
+                        }
+                        .to_owned(),
+                    ),
                     message: (!message.is_empty()).then_some(message),
                     started_at: Some(since),
                     finished_at: Some(finished),
@@ -298,6 +320,16 @@ impl Worker {
         let Some(slot) = self.current(index, attempt) else { return };
         slot.launching = false;
         match refusal {
+            Refusal::Waiting(PULL_FAILED, message) => {
+                slot.state = State::Waiting { reason: PULL_FAILED, message: Some(message) };
+                slot.retry_at = Some(Instant::now() + slot.backoff);
+                slot.backoff = (slot.backoff * 2).min(MAX_BACKOFF);
+                let events = self.sender.clone();
+                tokio::spawn(async move {
+                    tokio::time::sleep(PULL_SHOWN).await;
+                    drop(events.send(Event::PullWaits { index, attempt }));
+                });
+            }
             Refusal::Waiting(reason, message) => {
                 slot.state = State::Waiting { reason, message: Some(message) };
                 slot.retry_at = Some(Instant::now() + Duration::from_secs(2));
@@ -584,6 +616,7 @@ impl Worker {
                 None => break,
             }
         }
+        self.ctx.runtime.release(self.pod.metadata.uid.as_deref().unwrap_or_default()).await;
         if gone {
             super::remove(self.ctx.pod_dir(&self.pod)).await;
         }

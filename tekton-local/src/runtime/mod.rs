@@ -1,5 +1,6 @@
 //! What the node asks of a container runtime: start a container, wait for it, signal it, run a command in it.
 
+pub mod engine;
 pub mod host;
 
 use futures::future::BoxFuture;
@@ -8,6 +9,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use tekton_controller::{ImageConfigs, NoImages};
 use tokio::io::AsyncRead;
+
+/// The address of Pods that share the network of this machine.
+pub(crate) const LOOPBACK: &str = "127.0.0.1";
 
 /// A byte stream of a container's process.
 pub type Output = Pin<Box<dyn AsyncRead + Send>>;
@@ -25,8 +29,12 @@ pub struct ContainerSpec {
     pub name: String,
     /// The image as written; runtimes without images ignore it.
     pub image: String,
-    /// The process to run: command and arguments, variables already expanded.
-    pub argv: Vec<String>,
+    /// When the image is fetched.
+    pub pull: Pull,
+    /// The program to run, with its first arguments; empty for what the image runs. Variables are expanded already.
+    pub command: Vec<String>,
+    /// Further arguments; they take the place of those that the image has.
+    pub args: Vec<String>,
     /// The whole environment, in order; the last of a name wins.
     pub env: Vec<(String, String)>,
     /// Working directory, made when it is missing.
@@ -43,8 +51,26 @@ pub struct ContainerSpec {
     pub read_only_root: bool,
     /// `allowPrivilegeEscalation: false`.
     pub no_new_privileges: bool,
+    /// `runAsNonRoot`: a process of user 0 is refused.
+    pub non_root: bool,
+    /// The limit of processor time, in billionths of a processor.
+    pub cpu_limit: Option<i64>,
+    /// The limit of memory, in bytes.
+    pub memory_limit: Option<i64>,
     /// Directories of the host that must not be visible inside.
     pub hidden: Vec<PathBuf>,
+}
+
+/// When an image is fetched.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Pull {
+    /// Before each start.
+    Always,
+    /// When it is not there.
+    #[default]
+    IfNotPresent,
+    /// Not at all.
+    Never,
 }
 
 /// One file or directory of the host to show inside a container.
@@ -69,6 +95,8 @@ pub struct Exit {
     pub code: i32,
     /// The signal that ended the process.
     pub signal: Option<i32>,
+    /// Whether the kernel ended it because its memory was used up.
+    pub out_of_memory: bool,
 }
 
 /// Why a container could not start.
@@ -78,6 +106,17 @@ pub enum StartError {
     /// The specification can't be carried out by this runtime (reason `CreateContainerError`).
     #[error("{0}")]
     Create(String),
+    /// The specification contradicts itself or the image (reason `CreateContainerConfigError`).
+    #[error("{0}")]
+    Config(String),
+    /// The image can't be had.
+    #[error("{message}")]
+    Image {
+        /// Kubernetes' reason: `ErrImagePull`, `ErrImageNeverPull` or `InvalidImageName`.
+        reason: &'static str,
+        /// What the user is told.
+        message: String,
+    },
     /// The process could not be executed (reason `StartError`, exit code 128).
     #[error("{0}")]
     Start(String),
@@ -140,6 +179,14 @@ impl std::fmt::Debug for Executed {
 pub trait Container: Send + Sync {
     /// The container's id with its runtime's scheme, such as `host://1f0c…`.
     fn id(&self) -> String;
+    /// The image that it runs, by its digest or content; `None` for a runtime without images.
+    fn image_id(&self) -> Option<String> {
+        None
+    }
+    /// The address at which the servers of its Pod listen.
+    fn address(&self) -> String {
+        LOOPBACK.to_owned()
+    }
     /// Waits for the end of the container's first process. May be called more than once.
     fn wait(&self) -> BoxFuture<'_, Exit>;
     /// Sends a signal to the container's first process; a process that has ended is no error.
@@ -158,6 +205,35 @@ pub trait Runtime: Send + Sync + 'static {
     fn image_configs(&self) -> Arc<dyn ImageConfigs> {
         Arc::new(NoImages)
     }
+    /// Lets go of what containers of a Pod shared, when the last of them has ended.
+    fn release<'a>(&'a self, _pod_uid: &'a str) -> BoxFuture<'a, ()> {
+        Box::pin(std::future::ready(()))
+    }
     /// Starts a container.
     fn start(&self, spec: ContainerSpec) -> BoxFuture<'_, Result<Started, StartError>>;
+}
+
+/// Which runtime a node has.
+#[derive(Clone, Default)]
+pub enum RuntimeChoice {
+    /// A container engine when one answers, else the host runtime.
+    Auto,
+    /// The [host runtime](host).
+    #[default]
+    Host,
+    /// The [engine runtime](engine).
+    Engine,
+    /// This one.
+    Given(Arc<dyn Runtime>),
+}
+
+impl std::fmt::Debug for RuntimeChoice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "Auto",
+            Self::Host => "Host",
+            Self::Engine => "Engine",
+            Self::Given(_) => "Given",
+        })
+    }
 }

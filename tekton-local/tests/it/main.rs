@@ -2,6 +2,7 @@
 
 mod access;
 mod cluster;
+mod engine;
 mod informer;
 mod node;
 mod restart;

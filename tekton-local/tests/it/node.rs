@@ -7,27 +7,32 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tekton_local::node::{Node, NodeHandle, NodeOptions};
+use tekton_local::runtime::RuntimeChoice;
 use tekton_local::{LocalCluster, Options};
 
-struct World {
-    cluster: LocalCluster,
+pub(crate) struct World {
+    pub(crate) cluster: LocalCluster,
     node: NodeHandle,
-    pods: Api<Pod>,
+    pub(crate) pods: Api<Pod>,
     dir: tempfile::TempDir,
 }
 
 impl World {
     async fn new() -> Self {
+        Self::with(RuntimeChoice::Host).await
+    }
+
+    pub(crate) async fn with(runtime: RuntimeChoice) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let cluster = LocalCluster::start(Options::default());
-        let options = NodeOptions { ephemeral: true, ..NodeOptions::new(dir.path().join("node")) };
+        let options = NodeOptions { ephemeral: true, runtime, ..NodeOptions::new(dir.path().join("node")) };
         let node = Node::start(cluster.client(), options).await.expect("a node");
         cluster.set_logs(node.logs());
         let pods = Api::namespaced(cluster.client(), "default");
         Self { cluster, node, pods, dir }
     }
 
-    async fn create(&self, name: &str, spec: Value) -> Pod {
+    pub(crate) async fn create(&self, name: &str, spec: Value) -> Pod {
         self.create_with(name, json!({}), spec).await
     }
 
@@ -40,7 +45,7 @@ impl World {
         self.pods.create(&PostParams::default(), &serde_json::from_value(pod).expect("a pod")).await.expect("created")
     }
 
-    async fn until(&self, name: &str, what: impl Fn(&Pod) -> bool) -> Pod {
+    pub(crate) async fn until(&self, name: &str, what: impl Fn(&Pod) -> bool) -> Pod {
         let begin = Instant::now();
         loop {
             let pod = self.pods.get(name).await.expect("the pod");
@@ -56,11 +61,11 @@ impl World {
         }
     }
 
-    async fn done(&self, name: &str) -> Pod {
+    pub(crate) async fn done(&self, name: &str) -> Pod {
         self.until(name, |pod| matches!(phase(pod), "Succeeded" | "Failed")).await
     }
 
-    async fn gone(&self, name: &str) {
+    pub(crate) async fn gone(&self, name: &str) {
         let begin = Instant::now();
         while self.pods.get_opt(name).await.expect("an answer").is_some() {
             assert!(begin.elapsed() < Duration::from_secs(20), "{name} is still there");
@@ -68,13 +73,13 @@ impl World {
         }
     }
 
-    async fn logs(&self, name: &str, container: &str) -> String {
+    pub(crate) async fn logs(&self, name: &str, container: &str) -> String {
         let params = LogParams { container: Some(container.to_owned()), ..LogParams::default() };
         self.pods.logs(name, &params).await.expect("logs")
     }
 
     /// Ends the world and checks that nothing of it is left.
-    async fn end(self) {
+    pub(crate) async fn end(self) {
         self.node.shutdown().await;
         let left: Vec<PathBuf> =
             std::fs::read_dir(self.dir.path()).into_iter().flatten().flatten().map(|e| e.path()).collect();
@@ -83,11 +88,11 @@ impl World {
     }
 }
 
-fn phase(pod: &Pod) -> &str {
+pub(crate) fn phase(pod: &Pod) -> &str {
     pod.status.as_ref().and_then(|s| s.phase.as_deref()).unwrap_or_default()
 }
 
-fn state(pod: &Pod, container: &str) -> Value {
+pub(crate) fn state(pod: &Pod, container: &str) -> Value {
     let status = pod.status.clone().unwrap_or_default();
     let all =
         status.container_statuses.into_iter().flatten().chain(status.init_container_statuses.into_iter().flatten());
@@ -180,7 +185,7 @@ async fn ends_are_told_with_code_reason_and_message() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_container_without_command_says_why_it_does_not_start() {
     let world = World::new().await;
-    world.create("none", json!({ "containers": [{ "name": "c", "image": "docker.io/library/busybox" }] })).await;
+    world.create("none", json!({ "containers": [{ "name": "c", "image": "registry.example/no/such" }] })).await;
     let pod = world
         .until("none", |pod| {
             pod.status.is_some() && state(pod, "c")["state"]["waiting"]["reason"] == "CreateContainerError"

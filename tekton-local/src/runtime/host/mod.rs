@@ -15,7 +15,7 @@ mod tests;
 mod userland;
 
 use super::{Container, ContainerSpec, ExecSpec, Executed, Exit, Output, Resize, Runtime, StartError, Started};
-use crate::images::{KnownImages, Userland};
+use crate::images::{self, KnownImages, Userland};
 use futures::future::BoxFuture;
 use std::fmt::Write as _;
 use std::io;
@@ -32,6 +32,9 @@ use tokio::sync::{OnceCell, oneshot};
 /// The `PATH` of a container that sets none.
 pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// The home of a container that sets none: a writable directory of its own, or Tekton's volume of that name.
+const HOME: &str = "/tekton/home";
+
 /// The host runtime.
 #[derive(Debug)]
 pub struct HostRuntime {
@@ -40,6 +43,7 @@ pub struct HostRuntime {
     count: AtomicU64,
     images: Arc<KnownImages>,
     shells: userland::Shells,
+    path: String,
 }
 
 impl HostRuntime {
@@ -53,6 +57,21 @@ impl HostRuntime {
             count: AtomicU64::new(0),
             images: Arc::default(),
             shells: userland::Shells::find(DEFAULT_PATH),
+            path: search_path(),
+        })
+    }
+
+    /// What an image runs, when that is known by its name.
+    async fn entrypoint(&self, spec: &ContainerSpec) -> Result<Vec<String>, StartError> {
+        if let Some(program) = images::program(&spec.image) {
+            return Ok(vec![program]);
+        }
+        let found = self.images.find(&spec.image, !spec.args.is_empty()).await;
+        found.ok().and_then(|metadata| metadata.commands.into_values().next().flatten()).ok_or_else(|| {
+            StartError::Create(format!(
+                "container \"{}\" has no command: the host runtime does not read images, so it does not know the entrypoint of \"{}\"",
+                spec.name, spec.image
+            ))
         })
     }
 
@@ -63,12 +82,18 @@ impl HostRuntime {
     }
 
     async fn launch(&self, mut spec: ContainerSpec) -> Result<Started, StartError> {
-        if spec.argv.first().is_none_or(String::is_empty) {
-            return Err(StartError::Create(format!(
-                "container \"{}\" has no command: the host runtime does not read images, so it does not know the entrypoint of \"{}\"",
-                spec.name, spec.image
-            )));
+        if spec.command.is_empty() {
+            spec.command = self.entrypoint(&spec).await?;
         }
+        if spec.non_root && spec.user.unwrap_or(0) == 0 {
+            return Err(StartError::Config(match spec.user {
+                Some(_) => "container's runAsUser breaks non-root policy".to_owned(),
+                None => "container has runAsNonRoot and image will run as root".to_owned(),
+            }));
+        }
+        let own =
+            [("PATH", self.path.as_str()), ("HOME", HOME)].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        spec.env.splice(0..0, own);
         if self.images.userland(&spec.image) == Userland::Busybox {
             spec.mounts.splice(0..0, self.shells.mounts().iter().cloned());
         }
@@ -101,7 +126,7 @@ impl Runtime for HostRuntime {
             let spec = ContainerSpec {
                 name: "check".into(),
                 pod: "check".into(),
-                argv: vec!["/bin/sh".into(), "-c".into(), "exit 0".into()],
+                command: vec!["/bin/sh".into(), "-c".into(), "exit 0".into()],
                 ..ContainerSpec::default()
             };
             let started = self.launch(spec).await?;
@@ -136,16 +161,16 @@ impl Process {
     async fn reap(&self) -> Exit {
         loop {
             let Ok(mut ready) = self.pidfd.readable().await else {
-                return Exit { code: 255, signal: None };
+                return Exit { code: 255, signal: None, out_of_memory: false };
             };
             match sys::pidfd_reap(self.pidfd.get_ref().as_fd()) {
-                Ok(Some((libc::CLD_EXITED, code))) => return Exit { code, signal: None },
+                Ok(Some((libc::CLD_EXITED, code))) => return Exit { code, signal: None, out_of_memory: false },
                 Ok(Some((_, signal))) => {
-                    return Exit { code: 128 + signal, signal: Some(signal) };
+                    return Exit { code: 128 + signal, signal: Some(signal), out_of_memory: false };
                 }
                 Ok(None) => ready.clear_ready(),
                 Err(_) => {
-                    return Exit { code: 255, signal: None };
+                    return Exit { code: 255, signal: None, out_of_memory: false };
                 }
             }
         }
@@ -303,6 +328,20 @@ fn terminal(stdin: bool) -> Result<(Streams, [OwnedFd; 3]), StartError> {
 
 fn dev_null() -> Result<OwnedFd, StartError> {
     Ok(std::fs::File::open("/dev/null").map_err(broken)?.into())
+}
+
+/// The search path of containers: this machine's, then the usual directories that it lacks.
+fn search_path() -> String {
+    let mut path = std::env::var("PATH").unwrap_or_default();
+    for dir in DEFAULT_PATH.split(':') {
+        if !path.split(':').any(|known| known == dir) {
+            if !path.is_empty() {
+                path.push(':');
+            }
+            path.push_str(dir);
+        }
+    }
+    path
 }
 
 /// An id of 64 hexadecimal digits, as container runtimes have it.

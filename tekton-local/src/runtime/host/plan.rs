@@ -319,8 +319,8 @@ fn finish(base: &Base, spec: &ContainerSpec, b: Builder, working_dir: &str) -> R
         set_ids: base.full_maps,
         no_new_privileges: spec.no_new_privileges,
         working_dir: c(working_dir)?,
-        programs: programs(&spec.argv, search)?,
-        argv: spec.argv.iter().map(c).collect::<Result<_, _>>()?,
+        programs: programs(&spec.command, search)?,
+        argv: spec.command.iter().chain(&spec.args).map(c).collect::<Result<_, _>>()?,
         env: env.iter().map(|(name, value)| c(format!("{name}={value}"))).collect::<Result<_, _>>()?,
     })
 }

@@ -6,7 +6,9 @@ use std::path::Path;
 
 /// Runs a shell script in a container with these mounts: exit code, standard output, standard error.
 async fn shell(script: &str, mounts: Vec<Mount>) -> (i32, String, String) {
-    run(ContainerSpec { mounts, argv: vec!["sh".into(), "-c".into(), script.into()], ..spec() }).await.expect("starts")
+    run(ContainerSpec { mounts, command: vec!["sh".into(), "-c".into(), script.into()], ..spec() })
+        .await
+        .expect("starts")
 }
 
 fn spec() -> ContainerSpec {
@@ -63,19 +65,19 @@ async fn a_sub_path_does_not_leave_its_volume() {
     std::os::unix::fs::symlink("/etc", dir.path().join("link")).expect("a link");
     for sub_path in ["link", "../..", "link/ssl"] {
         let mount = Mount { sub_path: sub_path.into(), ..mount(dir.path(), "/workspace/x", false) };
-        let error = run(ContainerSpec { mounts: vec![mount], argv: vec!["true".into()], ..spec() }).await;
+        let error = run(ContainerSpec { mounts: vec![mount], command: vec!["true".into()], ..spec() }).await;
         assert!(matches!(error, Err(StartError::Create(_))), "{sub_path}: {error:?}");
     }
 }
 
 #[tokio::test]
 async fn a_missing_program_is_a_start_error() {
-    let error = run(ContainerSpec { argv: vec!["no-such-program".into()], ..spec() }).await.expect_err("no program");
+    let error = run(ContainerSpec { command: vec!["no-such-program".into()], ..spec() }).await.expect_err("no program");
     assert_eq!(
         error.to_string(),
         "unable to start container process: error during container init: exec: \"no-such-program\": executable file not found in $PATH"
     );
-    let error = run(ContainerSpec { argv: vec![], ..spec() }).await.expect_err("no command");
+    let error = run(ContainerSpec { command: vec![], ..spec() }).await.expect_err("no command");
     assert!(matches!(error, StartError::Create(_)), "{error}");
 }
 
@@ -83,7 +85,7 @@ async fn a_missing_program_is_a_start_error() {
 async fn a_user_and_a_group_are_honoured() {
     let argv = vec!["sh".into(), "-c".into(), "id -u; id -g; touch /workspace/x; echo hi >/dev/stdout".into()];
     let (_, out, err) =
-        run(ContainerSpec { user: Some(1234), group: Some(1235), argv, ..spec() }).await.expect("starts");
+        run(ContainerSpec { user: Some(1234), group: Some(1235), command: argv, ..spec() }).await.expect("starts");
     assert_eq!((out.as_str(), err.as_str()), ("1234\n1235\nhi\n", ""));
 }
 
@@ -96,7 +98,7 @@ async fn an_image_made_from_alpine_has_its_shell_and_others_have_the_machines() 
     std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("a mode");
     let with = |image: &str, argv: &[&str]| ContainerSpec {
         image: image.into(),
-        argv: argv.iter().map(|word| (*word).to_owned()).collect(),
+        command: argv.iter().map(|word| (*word).to_owned()).collect(),
         mounts: vec![mount(dir.path(), "/workspace/x", true)],
         ..spec()
     };
@@ -113,11 +115,11 @@ async fn an_image_made_from_alpine_has_its_shell_and_others_have_the_machines() 
 async fn a_signal_ends_a_container_and_all_in_it() {
     let dir = tempfile::tempdir().expect("a directory");
     let started = runtime(dir.path())
-        .launch(ContainerSpec { argv: vec!["sh".into(), "-c".into(), "sleep 1000 & sleep 1000".into()], ..spec() })
+        .launch(ContainerSpec { command: vec!["sh".into(), "-c".into(), "sleep 1000 & sleep 1000".into()], ..spec() })
         .await
         .expect("starts");
     started.container.signal(libc::SIGKILL);
-    assert_eq!(started.container.wait().await, Exit { code: 137, signal: Some(9) });
+    assert_eq!(started.container.wait().await, Exit { code: 137, signal: Some(9), out_of_memory: false });
 }
 
 #[tokio::test]
@@ -125,7 +127,7 @@ async fn a_command_runs_inside_a_container() {
     let dir = tempfile::tempdir().expect("a directory");
     let runtime = runtime(dir.path());
     let argv = vec!["sh".into(), "-c".into(), "echo secret > /tmp/mark; echo ready; sleep 1000".into()];
-    let mut started = runtime.launch(ContainerSpec { argv, ..spec() }).await.expect("starts");
+    let mut started = runtime.launch(ContainerSpec { command: argv, ..spec() }).await.expect("starts");
     let mut ready = [0; 6];
     started.stdout.read_exact(&mut ready).await.expect("output");
     let exec =
@@ -142,7 +144,7 @@ async fn a_container_starts_in_a_few_milliseconds() {
     let runtime = runtime(dir.path());
     let begin = std::time::Instant::now();
     for _ in 0..20 {
-        let started = runtime.launch(ContainerSpec { argv: vec!["true".into()], ..spec() }).await.expect("starts");
+        let started = runtime.launch(ContainerSpec { command: vec!["true".into()], ..spec() }).await.expect("starts");
         assert_eq!(started.container.wait().await.code, 0);
     }
     let each = begin.elapsed() / 20;
