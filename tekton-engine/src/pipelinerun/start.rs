@@ -38,8 +38,8 @@ pub(super) struct Starting<'s, 'a> {
 
 impl Starting<'_, '_> {
     /// The value of the label that says whether the task stands under `tasks` or under `finally`.
-    fn member(&self) -> Option<&'static str> {
-        Some(if self.is_finally { keys::MEMBER_OF_FINALLY } else { keys::MEMBER_OF_TASKS })
+    fn member(&self) -> &'static str {
+        if self.is_finally { keys::MEMBER_OF_FINALLY } else { keys::MEMBER_OF_TASKS }
     }
 }
 

@@ -53,7 +53,7 @@ fn custom_run(
         metadata: child_metadata(
             run,
             &resolved.names[index],
-            labels::of_child(run, &task.name, starting.member()),
+            labels::of_child(run, &task.name, Some(starting.member())),
             annotations,
         ),
         spec: CustomRunSpec {

@@ -24,7 +24,7 @@ pub(super) fn pipeline_runs<'s, 'a: 's>(
     let mut created = Vec::with_capacity(starting.task.names.len());
     let mut waiting = false;
     for name in &starting.task.names {
-        let mut labels = labels::of_child(run, &task.name, starting.member());
+        let mut labels = labels::of_child(run, &task.name, Some(starting.member()));
         if !starting.pipeline.is_empty() {
             labels.insert(keys::PIPELINE.to_owned(), starting.pipeline.to_owned());
         }

@@ -76,7 +76,7 @@ fn task_run(
     let embedded = task.task_spec.as_ref();
     let (labels, mut annotations) = labels::layered(
         settings.metadata.as_ref(),
-        (labels::of_child(run, &task.name, starting.member()), labels::annotations_of_child(run)),
+        (labels::of_child(run, &task.name, Some(starting.member())), labels::annotations_of_child(run)),
         embedded.map(|embedded| &embedded.metadata),
     );
     if task.on_error == tekton_dag::state::ON_ERROR_CONTINUE {
