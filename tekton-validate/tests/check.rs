@@ -176,8 +176,8 @@ spec: {taskRef: {name: build}}
 
 #[test]
 fn the_items_of_a_list_are_checked_at_their_places() {
-    let items: String = TASK.lines().map(|line| format!("  {line}\n")).collect();
-    let text = format!("apiVersion: v1\nkind: List\nitems:\n-{}", &items[1..]);
+    let items = TASK.lines().collect::<Vec<_>>().join("\n  ");
+    let text = format!("apiVersion: v1\nkind: List\nitems:\n- {items}\n");
     let (report, _) = check(&text, false);
     let found: Vec<_> = report.findings.iter().map(|f| (f.diagnostic.code, f.spans[0].line)).collect();
     assert_eq!((found, report.checked), (vec![("unknown-variable", 16)], 1));
