@@ -34,8 +34,7 @@ fn text(schema: &Value) -> String {
 /// `Task`, `tasks` or `v1beta1/Task` in any case: the stored version unless one is named.
 fn resolve(wanted: &str) -> Result<(&'static str, &'static str), String> {
     let (version, name) = wanted.rsplit_once('/').map_or((None, wanted), |(version, name)| (Some(version), name));
-    let plural =
-        |kind: &str| if kind.ends_with('y') { format!("{}ies", &kind[..kind.len() - 1]) } else { format!("{kind}s") };
+    let plural = |kind: &str| kind.strip_suffix('y').map_or_else(|| format!("{kind}s"), |stem| format!("{stem}ies"));
     let named = |kind: &str| kind.eq_ignore_ascii_case(name) || plural(kind).eq_ignore_ascii_case(name);
     let at = |known: &str| version.is_none_or(|version| known == version || known.ends_with(&format!("/{version}")));
     let found = KINDS.iter().find(|(api_version, kind)| named(kind) && at(api_version));

@@ -434,38 +434,34 @@ impl Story<'_> {
             Some(Cause::Retry) => "once more",
             None => "its wake-up",
         };
-        let mut line = format!("pass {} over {key} ({why})", self.told.figures.passes - 1);
         let refused = |fault: &Option<tekton_engine::ApiFault>| {
             fault.as_ref().map_or_else(String::new, |fault| format!(" (refused: {fault})"))
         };
-        for (object, fault) in &done.created {
-            line += &format!("; creates {}{}", object.key(), refused(fault));
-        }
-        for (patched, _, body, fault) in &done.patched {
-            line += &format!("; patches {patched} {body}{}", refused(fault));
-        }
-        for (deleted, fault) in &done.deleted {
-            line += &format!("; deletes {deleted}{}", refused(fault));
-        }
+        let mut told = vec![format!("pass {} over {key} ({why})", self.told.figures.passes - 1)];
+        told.extend(done.created.iter().map(|(object, fault)| format!("creates {}{}", object.key(), refused(fault))));
+        told.extend(
+            done.patched.iter().map(|(patched, _, body, fault)| format!("patches {patched} {body}{}", refused(fault))),
+        );
+        told.extend(done.deleted.iter().map(|(deleted, fault)| format!("deletes {deleted}{}", refused(fault))));
         if done.died {
-            line += "; dies";
+            told.push("dies".to_owned());
         } else if done.conflict {
-            line += "; its write comes too late";
+            told.push("its write comes too late".to_owned());
         } else if done.wrote_status {
             let conditions = match self.world.objects.get(key) {
                 Some(Object::PipelineRun(run)) => run.status.conditions.first(),
                 Some(Object::TaskRun(run)) => run.status.conditions.first(),
                 _ => None,
             };
-            line += &conditions.map_or_else(String::new, |c| format!("; now {} {}: {}", c.status, c.reason, c.message));
+            told.extend(conditions.map(|c| format!("now {} {}: {}", c.status, c.reason, c.message)));
         }
         if let Some((text, permanent)) = &done.fault {
-            line += &format!("; {} fault: {text}", if *permanent { "permanent" } else { "transient" });
+            told.push(format!("{} fault: {text}", if *permanent { "permanent" } else { "transient" }));
         }
         if let Some(at) = done.wake_at {
-            line += &format!("; wakes in {} s", at.duration_since(self.world.now).as_secs());
+            told.push(format!("wakes in {} s", at.duration_since(self.world.now).as_secs()));
         }
-        self.say(|| line);
+        self.say(|| told.join("; "));
     }
 }
 

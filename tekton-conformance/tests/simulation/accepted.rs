@@ -192,7 +192,7 @@ async fn the_pods_of_all_examples_are_accepted_by_the_api_server() {
         }
         assert!(refused.is_empty(), "{} Pods are refused:\n{}", refused.len(), refused.join("\n"));
         assert!(files_with_pods >= 120 && accepted >= least, "only {files_with_pods} files came to {accepted} Pods");
-        println!("{accepted} Pods of {files_with_pods} files were accepted");
+        eprintln!("{accepted} Pods of {files_with_pods} files were accepted");
     }
     cluster.stop().await;
 }
