@@ -46,6 +46,12 @@ impl Deadlines {
         self.pipeline_passed() && elapsed(start, now) >= i128::from(timeout.nanos()) * 2
     }
 
+    /// The moment at which [`Deadlines::pipeline_long_passed`] becomes true.
+    pub fn pipeline_long_passes(&self) -> Option<Timestamp> {
+        let timeout = self.pipeline.filter(|timeout| !timeout.is_zero())?.to_signed();
+        self.start_time?.checked_add(timeout).ok()?.checked_add(timeout).ok()
+    }
+
     /// The tasks have lasted longer than they may.
     pub fn tasks_passed(&self) -> bool {
         self.passed(self.start_time, self.tasks)

@@ -19,6 +19,7 @@ mod start;
 mod task_definition;
 mod workspaces;
 
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use tekton_dag::deadline::Deadlines;
 use tekton_types::defaults::SetDefaults;
@@ -67,8 +68,31 @@ impl Run for PipelineRun {
         if !matches!(end, Err(Stop::Wait)) {
             pass.notes.extend(explain::pipeline_run_note(&run, env.now));
         }
-        finish(pass, snapshot.run, run, end)
+        let deadline = match &end {
+            Err(Stop::Fault(_)) => next_deadline(&run, env).or_else(|| last_deadline(&run, env)),
+            _ => None,
+        };
+        let mut decision = finish(pass, snapshot.run, run, end);
+        // What went wrong in this pass does not let the run live longer.
+        decision.wake_at = decision.wake_at.or(deadline);
+        decision
     }
+}
+
+/// When the run has to be looked at next because of the time; a deadline that has passed was acted on.
+fn next_deadline(run: &PipelineRun, env: &Env<'_>) -> Option<Timestamp> {
+    if run.spec.status == pipelinerun_spec_status::CANCELLED || life::is_done(run) {
+        return None;
+    }
+    Deadlines::of(run, life::default_timeout(env.config), env.now).next()
+}
+
+/// When the run ends whatever goes wrong in its passes.
+fn last_deadline(run: &PipelineRun, env: &Env<'_>) -> Option<Timestamp> {
+    if life::is_done(run) {
+        return None;
+    }
+    Deadlines::of(run, life::default_timeout(env.config), env.now).pipeline_long_passes().filter(|at| *at > env.now)
 }
 
 /// A copy of the run without the definition in its status, which is by far the largest part.
@@ -144,11 +168,7 @@ fn reconcile(pass: &mut Pass<'_>, run: &mut PipelineRun, frozen: Option<&Pipelin
     }
     emit(pass, before.as_ref(), life::succeeded(run));
     end?;
-    if cancelled || life::is_done(run) {
-        return Ok(());
-    }
-    // A deadline that has passed was acted on: only one that is still to come is worth another look.
-    match Deadlines::of(run, default, now).next() {
+    match next_deadline(run, &pass.env) {
         Some(at) => Err(Stop::After(at.duration_since(now))),
         None => Ok(()),
     }
