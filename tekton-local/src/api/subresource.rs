@@ -104,6 +104,9 @@ impl Api {
         if !request.dry_run()? {
             crate::gc::rewrite(self, &target.key(name), |value| {
                 value["spec"]["nodeName"] = node.into();
+                for (key, text) in body["metadata"]["annotations"].as_object().into_iter().flatten() {
+                    value["metadata"]["annotations"][key] = text.clone();
+                }
                 let scheduled = json!({"type": "PodScheduled", "status": "True", "lastProbeTime": null, "lastTransitionTime": now()});
                 match value["status"]["conditions"].as_array_mut() {
                     Some(list) => {

@@ -5,7 +5,7 @@ use super::slot::{Kind, Slot, State, now};
 use super::start::{self, Launch, Refusal};
 use super::status::{self, Facts, Failure};
 use super::volumes::Volumes;
-use crate::runtime::{Container as Process, Exit};
+use crate::runtime::{Container as Process, Exit, RUNTIME_ANNOTATION};
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, Pod, PodStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::Api;
@@ -102,11 +102,16 @@ impl Worker {
         let bound = self.pod.spec.as_ref().and_then(|s| s.node_name.as_deref()).is_some_and(|n| !n.is_empty());
         if self.resume() {
             self.ending = Some(Duration::ZERO);
-        } else if bound {
-            self.prepare().await;
         } else {
-            let (api, name, node) = (self.api.clone(), self.name.clone(), self.ctx.node.clone());
-            let ((), ()) = tokio::join!(bind(api, name, node), self.prepare());
+            let (api, name, runtime) = (self.api.clone(), self.name.clone(), self.ctx.runtime.name());
+            let node = (!bound).then(|| self.ctx.node.clone());
+            let claimed = async {
+                match node {
+                    Some(node) => bind(api, name, node, runtime).await,
+                    None => annotate(&api, &name, runtime).await,
+                }
+            };
+            let ((), ()) = tokio::join!(claimed, self.prepare());
         }
         self.look_at_pod();
         loop {
@@ -634,10 +639,11 @@ fn keep_times(new: &mut PodStatus, old: &PodStatus) {
     }
 }
 
-/// Assigns a pod to this node, as the scheduler does.
-async fn bind(api: Api<Pod>, name: String, node: String) {
+/// Assigns a pod to this node, as the scheduler does, with the name of the runtime that it gets.
+async fn bind(api: Api<Pod>, name: String, node: String, runtime: &str) {
     let binding = json!({
-        "apiVersion": "v1", "kind": "Binding", "metadata": { "name": name },
+        "apiVersion": "v1", "kind": "Binding",
+        "metadata": { "name": name, "annotations": { RUNTIME_ANNOTATION: runtime } },
         "target": { "apiVersion": "v1", "kind": "Node", "name": node },
     });
     let bound: Result<serde_json::Value, kube::Error> =
@@ -648,5 +654,12 @@ async fn bind(api: Api<Pod>, name: String, node: String) {
         // A server without the subresource takes the field itself; one that refuses shows it by the pod's state.
         let patch = Patch::Merge(json!({ "spec": { "nodeName": node } }));
         drop(api.patch(&name, &PatchParams::default(), &patch).await);
+        annotate(&api, &name, runtime).await;
     }
+}
+
+/// Says on a pod which runtime it has. One that has gone, or may not be written, goes without.
+async fn annotate(api: &Api<Pod>, name: &str, runtime: &str) {
+    let patch = Patch::Merge(json!({ "metadata": { "annotations": { RUNTIME_ANNOTATION: runtime } } }));
+    drop(api.patch(name, &PatchParams::default(), &patch).await);
 }

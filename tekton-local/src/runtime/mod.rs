@@ -13,6 +13,9 @@ use tokio::io::AsyncRead;
 /// The address of Pods that share the network of this machine.
 pub(crate) const LOOPBACK: &str = "127.0.0.1";
 
+/// The annotation of a Pod that names the runtime of its containers: `host` or `engine`.
+pub const RUNTIME_ANNOTATION: &str = "tekton.local/runtime";
+
 /// A byte stream of a container's process.
 pub type Output = Pin<Box<dyn AsyncRead + Send>>;
 

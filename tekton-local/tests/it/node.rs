@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tekton_local::node::{Node, NodeHandle, NodeOptions};
-use tekton_local::runtime::RuntimeChoice;
+use tekton_local::runtime::{RUNTIME_ANNOTATION, RuntimeChoice};
 use tekton_local::{LocalCluster, Options};
 
 pub(crate) struct World {
@@ -101,6 +101,21 @@ pub(crate) fn state(pod: &Pod, container: &str) -> Value {
 
 fn sh(name: &str, script: &str) -> Value {
     json!({ "name": name, "image": "image", "command": ["sh", "-c", script] })
+}
+
+#[tokio::test]
+async fn a_pod_says_which_runtime_it_has() {
+    let world = World::new().await;
+    let container = json!({ "name": "c", "image": "x", "command": ["true"] });
+    world.create_with("unbound", json!({ "mine": "kept" }), json!({ "containers": [&container] })).await;
+    world.create("bound", json!({ "nodeName": "tekton-local", "containers": [container] })).await;
+    for name in ["unbound", "bound"] {
+        let of = |pod: &Pod| pod.metadata.annotations.clone().unwrap_or_default();
+        let pod = world.until(name, |pod| of(pod).contains_key(RUNTIME_ANNOTATION)).await;
+        assert_eq!(of(&pod)[RUNTIME_ANNOTATION], "host");
+        assert_eq!(of(&pod).contains_key("mine"), name == "unbound");
+    }
+    world.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
