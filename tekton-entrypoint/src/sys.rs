@@ -266,6 +266,14 @@ pub(crate) fn grow_pipe(pipe: BorrowedFd<'_>, bytes: i32) {
     }
 }
 
+/// Moves at most `limit` bytes from one pipe into another, without a copy; how many, 0 at the end of the first.
+pub(crate) fn splice(from: BorrowedFd<'_>, to: BorrowedFd<'_>, limit: usize) -> io::Result<usize> {
+    let nowhere = ptr::null_mut();
+    // SAFETY: takes numbers only; pipes have no positions to point to.
+    let moved = unsafe { libc::splice(from.as_raw_fd(), nowhere, to.as_raw_fd(), nowhere, limit, 0) };
+    usize::try_from(moved).map_err(|_| io::Error::last_os_error())
+}
+
 /// Copies at most `limit` bytes from one pipe into another without taking them out of the first.
 pub(crate) fn tee(from: BorrowedFd<'_>, to: BorrowedFd<'_>, limit: usize) -> io::Result<usize> {
     // SAFETY: takes numbers only.

@@ -18,6 +18,8 @@ use crate::{fs, sys};
 /// make the copy wait for its readers and writers several times as often.
 const PIPE_BYTES: i32 = 512 << 10;
 const BUFFER_BYTES: usize = 256 << 10;
+/// How much is moved at a time: all that a pipe holds.
+const MOVE_BYTES: usize = 512 << 10;
 /// Output that follows other output within this time, in pieces smaller than [`SMALL`], is let pile up for as long.
 /// Each piece has its price in system calls, and a command that prints in a hurry would pay it for every few lines.
 const PAUSE: Duration = Duration::from_micros(100);
@@ -66,46 +68,52 @@ fn copy(stream: Stream, from: OwnedFd, (path, mut file): (&str, File), group: &i
         Stream::Output => (output.as_fd(), "/dev/stdout"),
         Stream::Error => (error.as_fd(), "/dev/stderr"),
     };
+    let own_error = |error: &io::Error| Some(broken(own_path, error, group));
+    let read_error = |error: &io::Error| Some(format!("read |0: {}", fs::reason(error)));
     sys::grow_pipe(own, PIPE_BYTES);
+    // Who reads a pipe keeps its writers out until all is copied. What the command wrote is therefore moved, which
+    // copies nothing, to a pipe that is ours alone, and read there.
+    let (mut held, hold) = match sys::pipe() {
+        Ok((held, hold)) => (File::from(held), hold),
+        Err(error) => return Some(format!("pipe: {}", fs::reason(&error))),
+    };
+    sys::grow_pipe(hold.as_fd(), PIPE_BYTES);
     let mut buffer = vec![0; BUFFER_BYTES];
     // From pipe to pipe the kernel copies without us.
-    let mut between_pipes = true;
-    let mut reader = File::from(from);
+    let mut own_is_pipe = true;
     let mut ended_at: Option<Instant> = None;
     loop {
+        let piece = match persist(own, || sys::splice(from.as_fd(), hold.as_fd(), MOVE_BYTES)) {
+            Ok(0) => return None,
+            Ok(moved) => moved,
+            Err(error) => return read_error(&error),
+        };
+        let mut left = piece;
+        // How much of what is left has reached our own stream already.
         let mut ahead = 0;
-        if between_pipes {
-            match tee_ahead(&reader, own) {
-                Ok(0) => return None,
-                Ok(copied) => ahead = copied,
-                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-                    return Some(broken(own_path, &error, group));
+        while left > 0 {
+            if own_is_pipe && ahead == 0 {
+                match persist(own, || sys::tee(held.as_fd(), own, left)) {
+                    Ok(copied) => ahead = copied,
+                    Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return own_error(&error),
+                    Err(_) => own_is_pipe = false,
                 }
-                Err(_) => between_pipes = false,
             }
-        }
-        let mut piece = 0;
-        loop {
-            let limit = if ahead > 0 { ahead.min(buffer.len()) } else { buffer.len() };
-            let read = match reader.read(&mut buffer[..limit]) {
-                Ok(0) => return None,
+            let limit = buffer.len().min(if ahead > 0 { ahead } else { left });
+            let read = match persist(own, || held.read(&mut buffer[..limit])) {
                 Ok(read) => read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Some(format!("read |0: {}", fs::reason(&error))),
+                Err(error) => return read_error(&error),
             };
             if ahead == 0
                 && let Err(error) = write_all(own, &buffer[..read])
             {
-                return Some(broken(own_path, &error, group));
+                return own_error(&error);
             }
             if let Err(error) = file.write_all(&buffer[..read]) {
                 return Some(format!("write {path}: {}", fs::reason(&error)));
             }
-            piece += read;
             ahead = ahead.saturating_sub(read);
-            if ahead == 0 {
-                break;
-            }
+            left -= read;
         }
         if piece < SMALL && ended_at.is_some_and(|before| before.elapsed() < PAUSE) {
             thread::sleep(PAUSE);
@@ -114,10 +122,10 @@ fn copy(stream: Stream, from: OwnedFd, (path, mut file): (&str, File), group: &i
     }
 }
 
-/// Copies what the pipe holds to our own pipe; how much that was.
-fn tee_ahead(from: &File, own: BorrowedFd<'_>) -> io::Result<usize> {
+/// Calls again what a signal interrupted, or what our own stream has no room for now.
+fn persist(own: BorrowedFd<'_>, mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
     loop {
-        match sys::tee(from.as_fd(), own, BUFFER_BYTES) {
+        match call() {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => sys::await_writable(own),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             outcome => return outcome,
@@ -127,12 +135,7 @@ fn tee_ahead(from: &File, own: BorrowedFd<'_>) -> io::Result<usize> {
 
 fn write_all(to: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
-        match sys::write(to, bytes) {
-            Ok(written) => bytes = &bytes[written..],
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => sys::await_writable(to),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
+        bytes = &bytes[persist(to, || sys::write(to, bytes))?..];
     }
     Ok(())
 }
