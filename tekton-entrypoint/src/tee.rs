@@ -55,14 +55,16 @@ pub(crate) fn start(
 ) -> io::Result<()> {
     sys::grow_pipe(from.as_fd(), PIPE_BYTES);
     thread::Builder::new().stack_size(64 << 10).spawn(move || {
-        let outcome = copy(stream, from, (&path, file), &group);
+        let outcome = copy(stream, &from, (&path, file), &group);
+        // A command that writes on finds nobody who reads.
+        drop(from);
         done.lock().expect("nobody panics while holding the list").push(outcome);
         drop(alarm);
     })?;
     Ok(())
 }
 
-fn copy(stream: Stream, from: OwnedFd, (path, mut file): (&str, File), group: &impl Fn() -> i32) -> Option<String> {
+fn copy(stream: Stream, from: &OwnedFd, (path, mut file): (&str, File), group: &impl Fn() -> i32) -> Option<String> {
     let (output, error) = (io::stdout(), io::stderr());
     let (own, own_path) = match stream {
         Stream::Output => (output.as_fd(), "/dev/stdout"),
@@ -73,19 +75,19 @@ fn copy(stream: Stream, from: OwnedFd, (path, mut file): (&str, File), group: &i
     sys::grow_pipe(own, PIPE_BYTES);
     // Who reads a pipe keeps its writers out until all is copied. What the command wrote is therefore moved, which
     // copies nothing, to a pipe that is ours alone, and read there.
-    let (mut held, hold) = match sys::pipe() {
-        Ok((held, hold)) => (File::from(held), hold),
+    let (mut moved, inlet) = match sys::pipe() {
+        Ok((outlet, inlet)) => (File::from(outlet), inlet),
         Err(error) => return Some(format!("pipe: {}", fs::reason(&error))),
     };
-    sys::grow_pipe(hold.as_fd(), PIPE_BYTES);
+    sys::grow_pipe(inlet.as_fd(), PIPE_BYTES);
     let mut buffer = vec![0; BUFFER_BYTES];
     // From pipe to pipe the kernel copies without us.
     let mut own_is_pipe = true;
     let mut ended_at: Option<Instant> = None;
     loop {
-        let piece = match persist(own, || sys::splice(from.as_fd(), hold.as_fd(), MOVE_BYTES)) {
+        let piece = match persist(own, || sys::splice(from.as_fd(), inlet.as_fd(), MOVE_BYTES)) {
             Ok(0) => return None,
-            Ok(moved) => moved,
+            Ok(bytes) => bytes,
             Err(error) => return read_error(&error),
         };
         let mut left = piece;
@@ -93,14 +95,14 @@ fn copy(stream: Stream, from: OwnedFd, (path, mut file): (&str, File), group: &i
         let mut ahead = 0;
         while left > 0 {
             if own_is_pipe && ahead == 0 {
-                match persist(own, || sys::tee(held.as_fd(), own, left)) {
+                match persist(own, || sys::tee(moved.as_fd(), own, left)) {
                     Ok(copied) => ahead = copied,
                     Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return own_error(&error),
                     Err(_) => own_is_pipe = false,
                 }
             }
             let limit = buffer.len().min(if ahead > 0 { ahead } else { left });
-            let read = match persist(own, || held.read(&mut buffer[..limit])) {
+            let read = match persist(own, || moved.read(&mut buffer[..limit])) {
                 Ok(read) => read,
                 Err(error) => return read_error(&error),
             };
