@@ -27,7 +27,9 @@ pub(crate) fn node(arguments: &NodeArguments, data: &Path) -> Result<NodeOptions
         RuntimeName::Host => RuntimeChoice::Host,
         RuntimeName::Engine => RuntimeChoice::Engine,
     };
-    Ok(NodeOptions { images: Arc::new(images), runtime, ..NodeOptions::new(data) })
+    // Past runs have what their steps were given.
+    let hidden = crate::history::default_dir().into_iter().collect();
+    Ok(NodeOptions { images: Arc::new(images), runtime, hidden, ..NodeOptions::new(data) })
 }
 
 /// What the runtime means for how near a run is to one on a cluster, on one line.

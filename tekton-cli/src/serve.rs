@@ -23,23 +23,32 @@ pub(crate) async fn serve(arguments: &ServeArguments) -> Result<ExitCode, String
         return Err(format!("--listen {}: the local cluster is served on loopback only", arguments.listen));
     }
     let maps = settings::config_maps(&arguments.settings)?;
+    let path = arguments.kubeconfig_out.clone().unwrap_or_else(|| PathBuf::from(KUBECONFIG));
+    let told = |path: &Path, error: std::io::Error| format!("{}: {error}", path.display());
+    // It is there before the first step starts, so that it is hidden from all of them.
+    write_secret(&path, "").map_err(|error| told(&path, error))?;
     let kept = arguments.data_dir.as_deref();
     let data = match kept {
         Some(dir) => dir.to_owned(),
         None => run::data_dir()?,
     };
     let persistent = kept.is_some();
-    let node = NodeOptions { ephemeral: !persistent, ..cluster::node(&arguments.node, &data)? };
+    let mut node = NodeOptions { ephemeral: !persistent, ..cluster::node(&arguments.node, &data)? };
+    node.hidden.push(path.clone());
     let options = InstallationOptions { persistent, config_maps: maps, ..InstallationOptions::new(node) };
-    let installation = cluster::start(options).await?;
+    let installation = match cluster::start(options).await {
+        Ok(installation) => installation,
+        Err(error) => {
+            fs::remove_file(&path).map_err(|left| told(&path, left))?;
+            return Err(error);
+        }
+    };
     let served = async {
         let serving = installation
             .local()
             .serve(arguments.listen)
             .await
             .map_err(|error| format!("failed to listen on {}: {error}", arguments.listen))?;
-        let path = arguments.kubeconfig_out.clone().unwrap_or_else(|| PathBuf::from(KUBECONFIG));
-        let told = |path: &Path, error: std::io::Error| format!("{}: {error}", path.display());
         write_secret(&path, &serving.kubeconfig).map_err(|error| told(&path, error))?;
         // By this, the commands over a data directory find the server that has it open.
         let own = kept.map(history::server_file);

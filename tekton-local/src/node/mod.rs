@@ -51,6 +51,8 @@ pub struct NodeOptions {
     pub allow_host_path: bool,
     /// Directories of the host that pods may mount although `allow_host_path` is not set.
     pub allowed_host_paths: Vec<PathBuf>,
+    /// Files and directories of the host that no container may see, such as a kubeconfig; `data_dir` is always hidden.
+    pub hidden: Vec<PathBuf>,
     /// What the host runtime knows of images.
     pub images: Arc<KnownImages>,
 }
@@ -65,6 +67,7 @@ impl NodeOptions {
             runtime: RuntimeChoice::Host,
             allow_host_path: false,
             allowed_host_paths: Vec::new(),
+            hidden: Vec::new(),
             images: Arc::default(),
         }
     }
@@ -105,6 +108,8 @@ struct Context {
     logs: Arc<Logs>,
     allow_host_path: bool,
     allowed_host_paths: Vec<PathBuf>,
+    /// What no container may see of the host.
+    hidden: Vec<PathBuf>,
 }
 
 impl Context {
@@ -143,7 +148,8 @@ impl Node {
     /// Errors: the data directory can't be made, or the machine does not permit what the runtime needs; the text of
     /// the latter says what to change.
     pub async fn start(client: Client, options: NodeOptions) -> Result<NodeHandle, NodeError> {
-        let NodeOptions { name, data_dir, ephemeral, runtime, allow_host_path, allowed_host_paths, images } = options;
+        let NodeOptions { name, data_dir, ephemeral, runtime, allow_host_path, allowed_host_paths, hidden, images } =
+            options;
         let failed = |path: &PathBuf| {
             let path = path.clone();
             move |source| NodeError::Directory { path, source }
@@ -172,6 +178,7 @@ impl Node {
             logs: logs.clone(),
             allow_host_path,
             allowed_host_paths,
+            hidden: std::iter::once(data_dir.clone()).chain(hidden.iter().map(|path| real(path))).collect(),
             data_dir: data_dir.clone(),
             runtime,
         });
@@ -243,6 +250,15 @@ fn host_runtime(data_dir: &std::path::Path, images: Arc<KnownImages>) -> io::Res
     let programs = data_dir.join("ko-app");
     binaries::install(&programs)?;
     Ok(HostRuntime::new(data_dir.join("staging"), Some(programs))?.with_images(images))
+}
+
+/// A path without links, whether or not its last part is there yet.
+fn real(path: &std::path::Path) -> PathBuf {
+    let resolved = || {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        Some(std::fs::canonicalize(parent.unwrap_or(std::path::Path::new("."))).ok()?.join(path.file_name()?))
+    };
+    std::fs::canonicalize(path).ok().or_else(resolved).unwrap_or_else(|| path.to_owned())
 }
 
 /// Removes a directory tree, whatever the modes of its directories.

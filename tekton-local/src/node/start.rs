@@ -149,7 +149,7 @@ impl Launch {
             non_root: identity.non_root,
             cpu_limit: limit("cpu").and_then(|nano| i64::try_from(nano).ok()),
             memory_limit: limit("memory").and_then(|nano| i64::try_from(nano / 1_000_000_000).ok()),
-            hidden: vec![self.ctx.data_dir.clone()],
+            hidden: self.ctx.hidden.clone(),
         };
         Ok((spec, message_file))
     }

@@ -10,7 +10,7 @@ use crate::runtime::Mount;
 use atomic::Files;
 use k8s_openapi::api::core::v1::{Container, Pod, Volume};
 use std::collections::BTreeMap;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -161,11 +161,28 @@ async fn make(ctx: &Context, pod: &Pod, volume: &Volume) -> Result<Prepared, Str
             }
             _ => {}
         }
-        let kind =
-            std::fs::metadata(&path).map_err(|error| format!("hostPath type check failed: {}: {error}", host.path))?;
+        let kind = std::fs::metadata(&path);
+        if let Some(wanted) = unmet(host.type_.as_deref().unwrap_or_default(), kind.as_ref().ok()) {
+            return Err(format!("hostPath type check failed: {} is not a {wanted}", host.path));
+        }
+        let kind = kind.map_err(|error| format!("hostPath type check failed: {}: {error}", host.path))?;
         return Ok(Prepared { path, is_file: !kind.is_dir(), read_only: false, files: None });
     }
     Err("this kind of volume is not supported by the local node".to_owned())
+}
+
+/// The kind of file that a `hostPath` asks for, when it is another one.
+fn unmet(wanted: &str, found: Option<&std::fs::Metadata>) -> Option<&'static str> {
+    let is = |test: fn(&std::fs::FileType) -> bool| found.is_some_and(|found| test(&found.file_type()));
+    let (met, name) = match wanted {
+        "Directory" => (is(std::fs::FileType::is_dir), "directory"),
+        "File" => (is(std::fs::FileType::is_file), "file"),
+        "Socket" => (is(std::fs::FileType::is_socket), "socket file"),
+        "CharDevice" => (is(std::fs::FileType::is_char_device), "character device"),
+        "BlockDevice" => (is(std::fs::FileType::is_block_device), "block device"),
+        _ => (true, ""),
+    };
+    (!met).then_some(name)
 }
 
 fn not_allowed(path: &str) -> String {

@@ -81,4 +81,30 @@ mod tests {
         }
         assert_eq!(std::fs::read_dir(outside.path()).expect("a directory").count(), 0);
     }
+    #[test]
+    fn directories_are_made_inside_a_volume_whose_links_change_meanwhile() {
+        use std::sync::atomic::{AtomicBool, Ordering};
+        let dir = tempfile::tempdir().expect("a directory");
+        let outside = tempfile::tempdir().expect("a directory");
+        let (real, link, shown) = (dir.path().join("real"), dir.path().join("link"), dir.path().join("shown"));
+        std::fs::create_dir(&real).expect("made");
+        std::os::unix::fs::symlink(outside.path(), &link).expect("a link");
+        let stop = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    for other in [&real, &link] {
+                        drop(std::fs::rename(other, &shown));
+                        drop(std::fs::rename(&shown, other));
+                    }
+                }
+            });
+            for round in 0..300 {
+                drop(prepare(dir.path(), &format!("shown/{round}/x")));
+                drop(mount_point(dir.path(), &format!("shown/file-{round}"), true));
+            }
+            stop.store(true, Ordering::Relaxed);
+        });
+        assert_eq!(std::fs::read_dir(outside.path()).expect("a directory").count(), 0);
+    }
 }

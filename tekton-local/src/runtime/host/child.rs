@@ -14,6 +14,9 @@ pub(super) const STAGE_WORKING_DIR: u32 = u32::MAX - 2;
 pub(super) const STAGE_EXEC: u32 = u32::MAX - 3;
 pub(super) const STAGE_ENTER: u32 = u32::MAX - 4;
 
+/// `KEYCTL_JOIN_SESSION_KEYRING` of `keyctl(2)`.
+const JOIN_SESSION_KEYRING: c_int = 1;
+
 /// The descriptors and tables that the new process needs, made before it exists.
 pub(super) struct Child<'a> {
     pub(super) plan: &'a Plan,
@@ -154,6 +157,17 @@ fn apply(op: &Op, slots: &mut [c_int]) -> Result<(), Errno> {
             unsafe { libc::close(tree) };
             Ok(())
         }
+        Op::Write { path, text } => {
+            // SAFETY: the path is a C string and the text as long as said; both outlive the calls.
+            unsafe {
+                let fd = libc::open(path.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
+                if fd >= 0 {
+                    libc::write(fd, text.as_ptr().cast(), text.len());
+                    libc::close(fd);
+                }
+            }
+            Ok(())
+        }
         Op::ReadOnlyRoot => {
             let flags = libc::MS_REMOUNT | libc::MS_BIND | libc::MS_RDONLY | libc::MS_NOSUID | libc::MS_NODEV;
             // SAFETY: all strings are C strings that outlive the call.
@@ -234,6 +248,8 @@ unsafe fn identity(child: &Child<'_>) -> Result<(), Errno> {
     // SAFETY: plain system calls on memory of the plan.
     unsafe {
         libc::setsid();
+        // Keys of the session that started the node are not the container's.
+        libc::syscall(libc::SYS_keyctl, JOIN_SESSION_KEYRING, 0);
         for (index, fd) in child.stdio.iter().enumerate() {
             let target = c_int::try_from(index).unwrap_or(0);
             if libc::dup2(*fd, target) < 0 {

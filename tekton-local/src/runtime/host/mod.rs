@@ -50,7 +50,7 @@ impl HostRuntime {
     /// Makes the runtime. `staging` is a directory of its own; `ko_app` is shown as `/ko-app`.
     pub fn new(staging: PathBuf, ko_app: Option<PathBuf>) -> io::Result<Self> {
         std::fs::create_dir_all(&staging)?;
-        let base = plan::Base { staging, ko_app, full_maps: sys::effective_ids().0 == 0 };
+        let base = plan::Base { staging, ko_app, full_maps: sys::effective_ids().0 == 0, frozen: plan::frozen() };
         Ok(Self {
             base,
             spawner: spawn::start()?,

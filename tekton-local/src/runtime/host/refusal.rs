@@ -69,6 +69,7 @@ fn describe(op: &Op) -> String {
             format!("make {}", path.to_string_lossy())
         }
         Op::Freeze { path } => format!("make {} read-only", path.to_string_lossy()),
+        Op::Write { path, .. } => format!("write {}", path.to_string_lossy()),
         Op::ReadOnlyRoot => "make the root read-only".into(),
         Op::HostName { .. } => "set the host name".into(),
     }

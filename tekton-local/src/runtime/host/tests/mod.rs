@@ -1,5 +1,7 @@
 //! The host runtime alone: what a process sees, what it cannot do, how it ends.
 
+mod escape;
+
 use super::*;
 use crate::runtime::Mount;
 use std::path::Path;

@@ -2,9 +2,15 @@
 //!
 //! Everything that needs memory is done here, before the process is made: the process itself only makes system calls.
 
+mod masks;
+mod shadow;
+
+pub(super) use masks::frozen;
+
 use super::super::{ContainerSpec, StartError};
+use masks::Masks;
 use std::collections::BTreeMap;
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -14,7 +20,7 @@ pub(super) enum Op {
     /// Detach a copy of a mount tree of the host into a slot.
     Take { slot: usize, source: CString, sub_path: Option<CString>, recursive: bool, attr: u64, optional: bool },
     /// Mount a new file system.
-    Mount { kind: &'static std::ffi::CStr, target: CString, flags: u64, data: CString, optional: bool },
+    Mount { kind: &'static CStr, target: CString, flags: u64, data: CString, optional: bool },
     /// Make the staging directory the root and let go of the host's.
     Pivot { root: CString },
     /// Attach the mount of a slot.
@@ -27,6 +33,8 @@ pub(super) enum Op {
     Symlink { to: CString, path: CString },
     /// Make a path of the new root read-only by binding it onto itself, if it is there.
     Freeze { path: CString },
+    /// Write to a file, which need not be there.
+    Write { path: CString, text: &'static [u8] },
     /// Make the root itself read-only; what is mounted on it keeps its own mode.
     ReadOnlyRoot,
     /// Set the host name.
@@ -53,10 +61,8 @@ pub(super) struct Plan {
 /// Top-level entries of the host that the container has of its own.
 const OWN: &[&str] = &["proc", "dev", "tmp", "run", "workspace", "tekton", "ko-app", "lost+found"];
 const DEVICES: &[&str] = &["null", "zero", "full", "random", "urandom", "tty"];
-/// Parts of `/proc` that the owner of the host's root may write even without privileges.
-const FROZEN: &[&str] = &["/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs"];
-/// Where directories of the host get their missing mount points from.
-const SHADOW: &str = "/.mountpoints";
+/// A container makes no cgroup namespace: in one of its own, root could mount the host's hierarchies for writing.
+const NO_CGROUP_NAMESPACES: &CStr = c"/proc/sys/user/max_cgroup_namespaces";
 
 /// `s` as a C string.
 pub(super) fn c(s: impl AsRef<std::ffi::OsStr>) -> Result<CString, StartError> {
@@ -73,6 +79,8 @@ pub(super) struct Base {
     pub(super) ko_app: Option<PathBuf>,
     /// Whether the identity maps cover more than one user.
     pub(super) full_maps: bool,
+    /// Parts of `/proc` that are read-only in a container.
+    pub(super) frozen: Vec<CString>,
 }
 
 struct Builder {
@@ -88,7 +96,7 @@ impl Builder {
         Ok(slot)
     }
 
-    fn mount(&mut self, kind: &'static std::ffi::CStr, target: &str, flags: u64, data: &str) -> Result<(), StartError> {
+    fn mount(&mut self, kind: &'static CStr, target: &str, flags: u64, data: &str) -> Result<(), StartError> {
         self.ops.push(Op::Mount { kind, target: c(target)?, flags, data: c(data)?, optional: false });
         Ok(())
     }
@@ -169,6 +177,7 @@ pub(super) fn plan(base: &Base, spec: &ContainerSpec) -> Result<Plan, StartError
         });
         volumes.push((slot, mount));
     }
+    let masks = Masks::take(&mut b, spec, &host_dirs)?;
     b.ops.push(Op::Pivot { root: c(stage)? });
 
     for (path, to) in links {
@@ -213,23 +222,12 @@ pub(super) fn plan(base: &Base, spec: &ContainerSpec) -> Result<Plan, StartError
     if Path::new("/var/tmp").is_dir() {
         b.mount(c"tmpfs", "/var/tmp", nodev_nosuid, "mode=1777")?;
     }
-    for path in FROZEN {
-        b.ops.push(Op::Freeze { path: c(path)? });
-    }
-    for hidden in &spec.hidden {
-        let visible = hidden.to_str().is_some_and(|h| host_dirs.iter().any(|d| Path::new(h).starts_with(d)));
-        if visible && !hidden.starts_with("/var/tmp") {
-            b.mount(
-                c"tmpfs",
-                hidden.to_str().expect("checked above"),
-                nodev_nosuid | libc::MS_RDONLY,
-                "mode=0000,size=4k",
-            )?;
-        }
-    }
+    b.ops.push(Op::Write { path: NO_CGROUP_NAMESPACES.into(), text: b"0" });
+    b.ops.extend(base.frozen.iter().map(|path| Op::Freeze { path: path.clone() }));
+    masks.put_on_host(&mut b)?;
 
-    shadow(&mut b, &host_dirs, spec)?;
-    for (slot, mount) in volumes {
+    shadow::shadow(&mut b, &host_dirs, spec)?;
+    for (index, (slot, mount)) in volumes.into_iter().enumerate() {
         if mount.is_file {
             let parent = &mount.target[..mount.target.rfind('/').unwrap_or(0)];
             if !parent.is_empty() {
@@ -240,6 +238,7 @@ pub(super) fn plan(base: &Base, spec: &ContainerSpec) -> Result<Plan, StartError
             b.mkdirs(&mount.target, 0o755)?;
         }
         b.ops.push(Op::Put { slot, target: c(&mount.target)? });
+        masks.put_in_volume(&mut b, index)?;
     }
     if spec.read_only_root {
         b.ops.push(Op::ReadOnlyRoot);
@@ -257,51 +256,6 @@ fn host_name(pod: &str) -> &str {
         end -= 1;
     }
     pod[..end].trim_end_matches(['-', '.'])
-}
-
-/// Adds the mount points that directories of the host lack: an overlay of two read-only layers shows both.
-fn shadow(b: &mut Builder, host_dirs: &[String], spec: &ContainerSpec) -> Result<(), StartError> {
-    let mut missing: BTreeMap<PathBuf, Vec<(PathBuf, bool)>> = BTreeMap::new();
-    let working_dir = (!spec.working_dir.is_empty()).then_some((spec.working_dir.as_str(), false));
-    let targets = spec.mounts.iter().map(|m| (m.target.as_str(), m.is_file)).chain(working_dir);
-    for (target, is_file) in targets {
-        let inside_volume = spec.mounts.iter().any(|m| m.target != target && Path::new(target).starts_with(&m.target));
-        let on_host = host_dirs.iter().any(|d| Path::new(target).starts_with(d) && Path::new(target) != Path::new(d));
-        if inside_volume || !on_host || Path::new(target).starts_with("/var/tmp") || Path::new(target).exists() {
-            continue;
-        }
-        let Some(parent) = Path::new(target).ancestors().skip(1).find(|p| p.is_dir()) else {
-            continue;
-        };
-        let rest = Path::new(target).strip_prefix(parent).expect("an ancestor is a prefix").to_path_buf();
-        let Ok(parent) = parent.canonicalize() else { continue };
-        // Through a link, such as /var/run, the path may lead to a directory that the container has of its own.
-        if !host_dirs.iter().any(|d| parent.starts_with(d)) {
-            continue;
-        }
-        missing.entry(parent).or_default().push((rest, is_file));
-    }
-    if missing.is_empty() {
-        return Ok(());
-    }
-    b.ops.push(Op::Mkdir { path: c(SHADOW)?, mode: 0o755 });
-    for (index, (parent, rests)) in missing.into_iter().enumerate() {
-        let layer = format!("{SHADOW}/{index}");
-        b.ops.push(Op::Mkdir { path: c(&layer)?, mode: 0o755 });
-        for (rest, is_file) in rests {
-            let path = format!("{layer}/{}", rest.display());
-            if is_file {
-                b.mkdirs(&path[..path.rfind('/').unwrap_or(0)], 0o755)?;
-                b.ops.push(Op::Touch { path: c(&path)? });
-            } else {
-                b.mkdirs(&path, 0o755)?;
-            }
-        }
-        let target = parent.to_str().ok_or_else(|| StartError::Create("a mount path is not UTF-8".into()))?;
-        let data = format!("lowerdir={layer}:{target}");
-        b.mount(c"overlay", target, libc::MS_RDONLY | libc::MS_NOSUID, &data)?;
-    }
-    Ok(())
 }
 
 fn finish(base: &Base, spec: &ContainerSpec, b: Builder, working_dir: &str) -> Result<Plan, StartError> {
