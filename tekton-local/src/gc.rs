@@ -169,6 +169,10 @@ async fn look(api: &Arc<Api>, key: &Key) {
         protect_claim(api, &object);
         return;
     }
+    if deleting && &*key.resource == "/persistentvolumes" && object.value["status"]["phase"] != "Bound" {
+        drop_finalizer(api, key, "kubernetes.io/pv-protection");
+        return;
+    }
     if !deleting {
         check_owners(api, key, &object).await;
     }

@@ -17,6 +17,9 @@ use crate::store::{Object, WriteError};
 /// How often a generated name is tried again when it is taken.
 const GENERATE_ATTEMPTS: usize = 8;
 
+/// Where Kubernetes registers its kinds, as its refusals say.
+const SCHEME: &str = "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30";
+
 impl Target {
     /// How lists and maps of this resource merge.
     pub(crate) fn shape(&self) -> Shape<'_> {
@@ -289,10 +292,15 @@ pub(crate) fn check_type(target: &Target, object: &mut Value) -> Result<(), ApiE
         let kind = if kind.is_empty() { resource.kind.clone() } else { kind };
         let version = if version.is_empty() { want.clone() } else { version };
         if kind != resource.kind {
-            return Err(ApiError::bad_request(format!(
-                "the object provided is unrecognized (must be of type {}): couldn't get version/kind; json parse error",
-                resource.kind
-            )));
+            let why = if kinds::schema::definition(&kind).is_some() {
+                let group = resource.group.split('.').next().filter(|group| !group.is_empty()).unwrap_or("core");
+                let given = version.rsplit('/').next().unwrap_or_default();
+                format!("converting ({given}.{kind}) to ({group}.{}): unknown conversion", resource.kind)
+            } else {
+                format!("no kind \"{kind}\" is registered for version \"{version}\" in scheme \"{SCHEME}\"")
+            };
+            let text = format!("{kind} in version \"{version}\" cannot be handled as a {}: {why}", resource.kind);
+            return Err(ApiError::bad_request(text));
         }
         if version != want {
             return Err(ApiError::bad_request(format!(

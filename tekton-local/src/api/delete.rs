@@ -76,10 +76,14 @@ impl DeleteOptions {
                 )));
             }
         };
-        let dry_run = match &body["dryRun"] {
-            Value::Array(list) if !list.is_empty() => true,
-            _ => request.dry_run()?,
-        };
+        let asked = body["dryRun"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let dry_run = request.dry_run_of(asked)? || request.dry_run()?;
+        if let Some(wrong) = body.get("gracePeriodSeconds").filter(|grace| !grace.is_null() && !grace.is_i64()) {
+            return Err(ApiError::bad_request(format!(
+                "json: cannot unmarshal {} into Go struct field DeleteOptions.gracePeriodSeconds of type int64",
+                kinds::go_kind(wrong)
+            )));
+        }
         Ok(Self {
             grace: body["gracePeriodSeconds"]
                 .as_i64()

@@ -106,30 +106,39 @@ fn unowned(set: &mut Set) {
     }
 }
 
-/// Structs that a typed object always has, so that nobody is recorded for the struct itself.
+/// Structs and lists that a typed object always has, so that nobody is recorded for them themselves: the names of the
+/// fields that lead there.
+const ALWAYS_THERE: &[&[&str]] = &[
+    &["f:template", "f:metadata"],
+    &["f:template", "f:spec", "f:containers"],
+    &["f:spec", "f:template", "f:metadata"],
+    &["f:spec", "f:template", "f:spec", "f:containers"],
+    &["f:spec", "f:jobTemplate", "f:metadata"],
+    &["f:spec", "f:jobTemplate", "f:spec", "f:template", "f:metadata"],
+    &["f:spec", "f:jobTemplate", "f:spec", "f:template", "f:spec", "f:containers"],
+    &["f:spec", "f:containers"],
+    &["f:spec", "f:selector"],
+    &["f:spec", "f:strategy"],
+    &["f:spec", "f:updateStrategy"],
+    &["f:spec", "f:resources"],
+    &["f:status"],
+    &["f:involvedObject"],
+    &["f:source"],
+];
+
+/// Takes out what [`ALWAYS_THERE`] names.
 fn untyped_only(set: &mut Set, custom: bool) {
     if custom {
         return;
     }
-    for field in ["f:spec", "f:status"] {
-        if let Some(child) = set.children.get_mut(field) {
-            if !child.children.is_empty() {
-                child.owned = false;
+    for path in ALWAYS_THERE {
+        let mut at = &mut *set;
+        for field in *path {
+            let Some(below) = at.children.get_mut(*field) else { break };
+            if !below.children.is_empty() {
+                below.owned = false;
             }
-            for list in ["f:containers", "f:template", "f:selector"] {
-                if let Some(below) = child.children.get_mut(list)
-                    && !below.children.is_empty()
-                {
-                    below.owned = false;
-                }
-            }
-        }
-    }
-    for field in ["f:involvedObject", "f:source"] {
-        if let Some(child) = set.children.get_mut(field)
-            && !child.children.is_empty()
-        {
-            child.owned = false;
+            at = below;
         }
     }
 }
@@ -171,6 +180,12 @@ pub(crate) fn record_update(old: Option<&Value>, new: &mut Value, writer: &Write
     untyped_only(&mut changed, custom);
     if !writer.subresource.is_empty() {
         changed.children.retain(|name, _| name != "f:spec");
+    } else if !custom && old.is_none() {
+        // A status is not set with the object, and what a namespace is held by is the server's.
+        changed.children.remove("f:status");
+        if new["kind"] == "Namespace" {
+            changed.children.remove("f:spec");
+        }
     }
     if changed.is_empty() && removed.is_empty() {
         write(new, entries);

@@ -6,7 +6,10 @@ use bytes::Bytes;
 use http::request::Parts;
 use serde_json::Value;
 
-use super::error::ApiError;
+use super::error::{ApiError, Cause};
+
+/// How long the name of a field manager may be.
+const MOST_MANAGER: usize = 128;
 
 /// The parameters after `?`.
 #[derive(Debug, Clone, Default)]
@@ -136,16 +139,61 @@ impl Request {
         }
     }
 
+    /// The kind of the options that this request's parameters make up.
+    fn options(&self) -> &'static str {
+        match self.method.as_str() {
+            "GET" | "HEAD" => "ListOptions",
+            "PUT" => "UpdateOptions",
+            "PATCH" => "PatchOptions",
+            "DELETE" => "DeleteOptions",
+            _ => "CreateOptions",
+        }
+    }
+
+    fn refuse_option(&self, cause: Cause) -> ApiError {
+        ApiError::invalid("meta.k8s.io", self.options(), "", &[cause])
+    }
+
     /// Whether nothing is to be stored.
     pub fn dry_run(&self) -> Result<bool, ApiError> {
-        match self.query.get("dryRun") {
-            None => Ok(false),
-            Some("All") => Ok(true),
-            Some(other) => {
-                let cause = super::error::Cause::not_supported("dryRun", &Value::Array(vec![other.into()]), &["All"]);
-                Err(ApiError::invalid("meta.k8s.io", "CreateOptions", "", &[cause]))
+        self.dry_run_of(self.query.all("dryRun").iter().map(String::as_str))
+    }
+
+    /// As [`Request::dry_run`], of the values in a body.
+    pub fn dry_run_of<'a>(&self, values: impl Iterator<Item = &'a str>) -> Result<bool, ApiError> {
+        let values: Vec<&str> = values.filter(|value| !value.is_empty()).collect();
+        if values.iter().any(|value| *value != "All") {
+            return Err(self.refuse_option(Cause::not_supported("dryRun", &values.into(), &["All"])));
+        }
+        Ok(!values.is_empty())
+    }
+
+    /// Checks the parameters that every operation reads.
+    ///
+    /// Errors: one has a value that it cannot have.
+    pub fn check_options(&self) -> Result<(), ApiError> {
+        for name in ["limit", "timeoutSeconds", "gracePeriodSeconds"] {
+            if let Some(text) = self.query.get(name).filter(|text| text.parse::<i64>().is_err()) {
+                return Err(ApiError::bad_request(format!("strconv.ParseInt: parsing \"{text}\": invalid syntax")));
             }
         }
+        if self.query.get("fieldManager").is_some_and(|manager| manager.len() > MOST_MANAGER) {
+            let cause = Cause {
+                reason: "FieldValueTooLong",
+                message: format!("Too long: may not be more than {MOST_MANAGER} bytes"),
+                field: "fieldManager".to_owned(),
+            };
+            return Err(self.refuse_option(cause));
+        }
+        if let Some(level) = self.query.get("fieldValidation").filter(|l| !matches!(*l, "Ignore" | "Strict" | "Warn")) {
+            let cause = Cause::not_supported("fieldValidation", &level.into(), &["", "Ignore", "Strict", "Warn"]);
+            return Err(self.refuse_option(cause));
+        }
+        if self.options() == "ListOptions" && self.query.flag("sendInitialEvents") && !self.query.flag("watch") {
+            let detail = "sendInitialEvents is forbidden for list";
+            return Err(self.refuse_option(Cause::forbidden("sendInitialEvents", detail)));
+        }
+        Ok(())
     }
 
     /// The body as a JSON object; YAML is read too.

@@ -84,11 +84,15 @@ impl Api {
             self.wait_for_version(&request.query).await?;
         }
         let scoped = !target.resource.namespaced || target.namespace.is_some();
+        request.check_options()?;
         match (request.method.as_str(), rest) {
             ("GET" | "HEAD", []) if request.query.flag("watch") => self.watch(request, target),
             ("GET" | "HEAD", []) => self.list(request, target),
             ("POST", []) if scoped => self.create(request, target).await,
-            ("DELETE", []) if scoped => self.delete_collection(request, target).await,
+            // All namespaces at once are nobody's to delete.
+            ("DELETE", []) if scoped && &*target.resource.key != "/namespaces" => {
+                self.delete_collection(request, target).await
+            }
             (_, [_, ..]) if !scoped => Err(ApiError::no_such_resource()),
             ("GET" | "HEAD", [name]) => self.get(request, target, name),
             ("PUT", [name]) => self.put(request, target, name, "").await,

@@ -36,100 +36,77 @@ pub(crate) fn of(target: &Target) -> Vec<Column> {
         }));
         return all;
     }
+    if target.resource.kind == "Event" {
+        // Events show their name last, and only when asked for more.
+        all.clear();
+    }
     all.extend(builtin(&target.resource.kind, target.resource.group.as_str()));
     all
 }
 
+/// `name:type`, with a `*` behind the names of columns of `-o wide`; as kubectl's printers have them.
 fn builtin(kind: &str, group: &str) -> Vec<Column> {
-    let age = || plain("Age", "string");
-    let created = || Column { description: CREATED.to_owned(), ..plain("Created At", "date") };
-    match (group, kind) {
-        ("", "Pod") => vec![
-            plain("Ready", "string"),
-            plain("Status", "string"),
-            plain("Restarts", "string"),
-            age(),
-            wide("IP", "string"),
-            wide("Node", "string"),
-            wide("Nominated Node", "string"),
-            wide("Readiness Gates", "string"),
-        ],
-        ("", "ConfigMap") => vec![plain("Data", "string"), age()],
-        ("", "Secret") => vec![plain("Type", "string"), plain("Data", "string"), age()],
-        ("", "ServiceAccount") => vec![plain("Secrets", "string"), age()],
-        ("", "Namespace") => vec![plain("Status", "string"), age()],
-        ("", "Node") => vec![plain("Status", "string"), plain("Roles", "string"), age(), plain("Version", "string")],
-        ("", "PersistentVolumeClaim") => vec![
-            plain("Status", "string"),
-            plain("Volume", "string"),
-            plain("Capacity", "string"),
-            plain("Access Modes", "string"),
-            plain("StorageClass", "string"),
-            plain("VolumeAttributesClass", "string"),
-            age(),
-            wide("VolumeMode", "string"),
-        ],
-        ("", "Service") => vec![
-            plain("Type", "string"),
-            plain("Cluster-IP", "string"),
-            plain("External-IP", "string"),
-            plain("Port(s)", "string"),
-            age(),
-            wide("Selector", "string"),
-        ],
+    let declared = match (group, kind) {
+        ("", "Pod") => "Ready,Status,Restarts,Age,IP*,Node*,Nominated Node*,Readiness Gates*",
+        ("", "ConfigMap") => "Data,Age",
+        ("", "Secret") => "Type,Data,Age",
+        ("", "ServiceAccount") => "Age",
+        ("", "Namespace") => "Status,Age",
+        ("", "Node") => {
+            "Status,Roles,Age,Version,Internal-IP*,External-IP*,OS-Image*,Kernel-Version*,Container-Runtime*"
+        }
+        ("", "PersistentVolumeClaim") => {
+            "Status,Volume,Capacity,Access Modes,StorageClass,VolumeAttributesClass,Age,VolumeMode*"
+        }
+        ("", "PersistentVolume") => {
+            "Capacity,Access Modes,Reclaim Policy,Status,Claim,StorageClass,VolumeAttributesClass,Reason,Age,VolumeMode*"
+        }
+        ("", "Service") => "Type,Cluster-IP,External-IP,Port(s),Age,Selector*",
+        ("", "Endpoints") => "Endpoints,Age",
+        ("", "PodTemplate") => "Containers,Images,Pod Labels",
+        ("", "ResourceQuota") => "Request,Limit,Age",
+        ("", "ReplicationController") | ("apps", "ReplicaSet") => {
+            "Desired:integer,Current:integer,Ready:integer,Age,Containers*,Images*,Selector*"
+        }
         ("" | "events.k8s.io", "Event") => {
-            let mut columns = vec![
-                plain("Last Seen", "string"),
-                plain("Type", "string"),
-                plain("Reason", "string"),
-                plain("Object", "string"),
-                wide("Subobject", "string"),
-                wide("Source", "string"),
-                plain("Message", "string"),
-                wide("First Seen", "string"),
-                wide("Count", "string"),
-            ];
+            let list = "Last Seen,Type,Reason,Object,Subobject*,Source*,Message,First Seen*,Count*";
+            let mut columns: Vec<Column> = list.split(',').map(declared_column).collect();
             columns.push(Column {
                 priority: 1,
                 description: NAME.to_owned(),
                 format: "name".to_owned(),
                 ..plain("Name", "string")
             });
-            columns
+            return columns;
         }
-        ("apps", "StatefulSet") => {
-            vec![plain("Ready", "string"), age(), wide("Containers", "string"), wide("Images", "string")]
+        ("apps", "StatefulSet") => "Ready,Age,Containers*,Images*",
+        ("apps", "Deployment") => "Ready,Up-to-date,Available,Age,Containers*,Images*,Selector*",
+        ("apps", "DaemonSet") => {
+            "Desired:integer,Current:integer,Ready:integer,Up-to-date:integer,Available:integer,Node Selector,Age,Containers*,Images*,Selector*"
         }
-        ("apps", "Deployment") => {
-            vec![
-                plain("Ready", "string"),
-                plain("Up-to-date", "string"),
-                plain("Available", "string"),
-                age(),
-                wide("Containers", "string"),
-                wide("Images", "string"),
-                wide("Selector", "string"),
-            ]
+        ("batch", "Job") => "Status,Completions,Duration,Age,Containers*,Images*,Selector*",
+        ("batch", "CronJob") => {
+            "Schedule,Timezone,Suspend:boolean,Active:integer,Last Schedule,Age,Containers*,Images*,Selector*"
         }
-        ("batch", "Job") => vec![
-            plain("Status", "string"),
-            plain("Completions", "string"),
-            plain("Duration", "string"),
-            age(),
-            wide("Containers", "string"),
-            wide("Images", "string"),
-            wide("Selector", "string"),
-        ],
-        ("coordination.k8s.io", "Lease") => vec![plain("Holder", "string"), age()],
-        ("storage.k8s.io", "StorageClass") => vec![
-            plain("Provisioner", "string"),
-            plain("ReclaimPolicy", "string"),
-            plain("VolumeBindingMode", "string"),
-            plain("AllowVolumeExpansion", "string"),
-            age(),
-        ],
-        ("rbac.authorization.k8s.io", "RoleBinding" | "ClusterRoleBinding") => vec![plain("Role", "string"), age()],
-        _ => vec![created()],
+        ("coordination.k8s.io", "Lease") => "Holder,Age",
+        ("storage.k8s.io", "StorageClass") => "Provisioner,ReclaimPolicy,VolumeBindingMode,AllowVolumeExpansion,Age",
+        ("rbac.authorization.k8s.io", "RoleBinding" | "ClusterRoleBinding") => {
+            "Role,Age,Users*,Groups*,ServiceAccounts*"
+        }
+        ("policy", "PodDisruptionBudget") => "Min Available,Max Unavailable,Allowed Disruptions:integer,Age",
+        ("networking.k8s.io", "NetworkPolicy") => "Pod-Selector,Age",
+        ("scheduling.k8s.io", "PriorityClass") => "Value:integer,Global-Default:boolean,Age,PreemptionPolicy",
+        ("admissionregistration.k8s.io", _) => "Webhooks:integer,Age",
+        _ => return vec![Column { description: CREATED.to_owned(), ..plain("Created At", "date") }],
+    };
+    declared.split(',').map(declared_column).collect()
+}
+
+fn declared_column(text: &str) -> Column {
+    let (name, kind) = text.split_once(':').unwrap_or((text, "string"));
+    match name.strip_suffix('*') {
+        Some(name) => wide(name, kind),
+        None => plain(name, kind),
     }
 }
 
@@ -143,217 +120,11 @@ pub(crate) fn cells(target: &Target, object: &Value, now: Timestamp) -> Vec<Valu
         }
         return cells;
     }
-    cells.extend(builtin_cells(&target.resource.kind, target.resource.group.as_str(), object, now));
+    if target.resource.kind == "Event" {
+        cells.clear();
+    }
+    cells.extend(super::cells::of(&target.resource.kind, target.resource.group.as_str(), object, now));
     cells
-}
-
-fn text(value: &Value, none: &str) -> Value {
-    match value.as_str() {
-        Some("") | None => none.into(),
-        Some(text) => text.into(),
-    }
-}
-
-fn size(value: &Value) -> usize {
-    value.as_object().map_or_else(|| value.as_array().map_or(0, Vec::len), serde_json::Map::len)
-}
-
-fn builtin_cells(kind: &str, group: &str, object: &Value, now: Timestamp) -> Vec<Value> {
-    let age = age_of(&object["metadata"]["creationTimestamp"], now);
-    let names = |list: &Value, field: &str| -> Value {
-        let all: Vec<&str> = list.as_array().into_iter().flatten().filter_map(|c| c[field].as_str()).collect();
-        all.join(",").into()
-    };
-    let template = &object["spec"]["template"]["spec"]["containers"];
-    match (group, kind) {
-        ("", "Pod") => super::podcells::cells(object, age, now),
-        ("", "ConfigMap") => vec![(size(&object["data"]) + size(&object["binaryData"])).into(), age],
-        ("", "Secret") => vec![object["type"].clone(), size(&object["data"]).into(), age],
-        ("", "ServiceAccount") => vec![size(&object["secrets"]).into(), age],
-        ("", "Namespace") => vec![object["status"]["phase"].clone(), age],
-        ("", "Node") => {
-            let ready = object["status"]["conditions"]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .any(|c| c["type"] == "Ready" && c["status"] == "True");
-            vec![
-                if ready { "Ready" } else { "NotReady" }.into(),
-                "<none>".into(),
-                age,
-                text(&object["status"]["nodeInfo"]["kubeletVersion"], ""),
-            ]
-        }
-        ("", "PersistentVolumeClaim") => {
-            let modes: Vec<&str> = object["status"]["accessModes"]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter_map(Value::as_str)
-                .map(short_mode)
-                .collect();
-            let bound = object["spec"]["volumeName"].as_str().is_some_and(|v| !v.is_empty());
-            vec![
-                object["status"]["phase"].clone(),
-                text(&object["spec"]["volumeName"], ""),
-                if bound { text(&object["status"]["capacity"]["storage"], "") } else { "".into() },
-                if bound { modes.join(",") } else { String::new() }.into(),
-                text(&object["spec"]["storageClassName"], ""),
-                text(&object["spec"]["volumeAttributesClassName"], "<unset>"),
-                age,
-                text(&object["spec"]["volumeMode"], "Filesystem"),
-            ]
-        }
-        ("", "Service") => {
-            let ports: Vec<String> = object["spec"]["ports"]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .map(|p| format!("{}/{}", p["port"], p["protocol"].as_str().unwrap_or("TCP")))
-                .collect();
-            let ports = if ports.is_empty() { "<none>".to_owned() } else { ports.join(",") };
-            vec![
-                object["spec"]["type"].clone(),
-                text(&object["spec"]["clusterIP"], "None"),
-                "<none>".into(),
-                ports.into(),
-                age,
-                labels(&object["spec"]["selector"]),
-            ]
-        }
-        (_, "Event") => event_cells(object, now),
-        ("apps", "StatefulSet") => {
-            let ready = format!(
-                "{}/{}",
-                object["status"]["readyReplicas"].as_i64().unwrap_or(0),
-                object["spec"]["replicas"].as_i64().unwrap_or(0)
-            );
-            vec![ready.into(), age, names(template, "name"), names(template, "image")]
-        }
-        ("apps", "Deployment") => {
-            let count = |field: &str| object["status"][field].as_i64().unwrap_or(0);
-            let ready = format!("{}/{}", count("readyReplicas"), object["spec"]["replicas"].as_i64().unwrap_or(0));
-            vec![
-                ready.into(),
-                count("updatedReplicas").into(),
-                count("availableReplicas").into(),
-                age,
-                names(template, "name"),
-                names(template, "image"),
-                labels(&object["spec"]["selector"]["matchLabels"]),
-            ]
-        }
-        ("batch", "Job") => {
-            let has = |kind: &str| {
-                object["status"]["conditions"]
-                    .as_array()
-                    .into_iter()
-                    .flatten()
-                    .any(|c| c["type"] == kind && c["status"] == "True")
-            };
-            let status = if has("Complete") {
-                "Complete"
-            } else if has("Failed") {
-                "Failed"
-            } else {
-                "Running"
-            };
-            let done = format!(
-                "{}/{}",
-                object["status"]["succeeded"].as_i64().unwrap_or(0),
-                object["spec"]["completions"].as_i64().unwrap_or(1)
-            );
-            vec![
-                status.into(),
-                done.into(),
-                "".into(),
-                age,
-                names(template, "name"),
-                names(template, "image"),
-                labels(&object["spec"]["selector"]["matchLabels"]),
-            ]
-        }
-        ("coordination.k8s.io", "Lease") => vec![text(&object["spec"]["holderIdentity"], ""), age],
-        ("storage.k8s.io", "StorageClass") => vec![
-            object["provisioner"].clone(),
-            text(&object["reclaimPolicy"], "Delete"),
-            text(&object["volumeBindingMode"], "Immediate"),
-            object["allowVolumeExpansion"].as_bool().unwrap_or(false).into(),
-            age,
-        ],
-        ("rbac.authorization.k8s.io", "RoleBinding" | "ClusterRoleBinding") => {
-            let role = format!(
-                "{}/{}",
-                object["roleRef"]["kind"].as_str().unwrap_or_default(),
-                object["roleRef"]["name"].as_str().unwrap_or_default()
-            );
-            vec![role.into(), age]
-        }
-        _ => vec![object["metadata"]["creationTimestamp"].clone()],
-    }
-}
-
-fn event_cells(object: &Value, now: Timestamp) -> Vec<Value> {
-    let involved = if object["involvedObject"].is_object() { &object["involvedObject"] } else { &object["regarding"] };
-    let pick = |a: &str, b: &str| if object[a].is_null() { object[b].clone() } else { object[a].clone() };
-    let target = format!(
-        "{}/{}",
-        involved["kind"].as_str().unwrap_or_default().to_lowercase(),
-        involved["name"].as_str().unwrap_or_default()
-    );
-    let first = match pick("firstTimestamp", "deprecatedFirstTimestamp") {
-        Value::Null => object["eventTime"].clone(),
-        time => time,
-    };
-    let last = match &object["series"]["lastObservedTime"] {
-        Value::Null => match pick("lastTimestamp", "deprecatedLastTimestamp") {
-            Value::Null => first.clone(),
-            time => time,
-        },
-        time => time.clone(),
-    };
-    let source = pick("source", "deprecatedSource");
-    let source = match source["component"].as_str() {
-        Some(component) if !component.is_empty() => match source["host"].as_str() {
-            Some(host) if !host.is_empty() => format!("{component}, {host}"),
-            _ => component.to_owned(),
-        },
-        _ => pick("reportingComponent", "reportingController").as_str().unwrap_or_default().to_owned(),
-    };
-    let count =
-        object["series"]["count"].as_i64().or_else(|| pick("count", "deprecatedCount").as_i64()).unwrap_or(1).max(1);
-    vec![
-        age_of(&last, now),
-        object["type"].clone(),
-        object["reason"].clone(),
-        target.into(),
-        text(&involved["fieldPath"], ""),
-        source.into(),
-        pick("message", "note").as_str().unwrap_or_default().trim().into(),
-        age_of(&first, now),
-        count.into(),
-        object["metadata"]["name"].clone(),
-    ]
-}
-
-fn short_mode(mode: &str) -> &str {
-    match mode {
-        "ReadWriteOnce" => "RWO",
-        "ReadOnlyMany" => "ROX",
-        "ReadWriteMany" => "RWX",
-        "ReadWriteOncePod" => "RWOP",
-        other => other,
-    }
-}
-
-fn labels(value: &Value) -> Value {
-    let all: Vec<String> = value
-        .as_object()
-        .into_iter()
-        .flatten()
-        .map(|(k, v)| format!("{k}={}", v.as_str().unwrap_or_default()))
-        .collect();
-    if all.is_empty() { "<none>".into() } else { all.join(",").into() }
 }
 
 fn custom_cell(column: &Column, object: &Value, now: Timestamp) -> Value {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::api::{Api, Target};
 
 /// Sets a field that is absent.
-fn set(object: &mut Value, field: &str, value: Value) {
+pub(super) fn set(object: &mut Value, field: &str, value: Value) {
     if let Some(fields) = object.as_object_mut()
         && fields.get(field).is_none_or(Value::is_null)
     {
@@ -14,12 +14,12 @@ fn set(object: &mut Value, field: &str, value: Value) {
 }
 
 /// The items of a list, to be changed; nothing when there is no list.
-fn items<'a>(object: &'a mut Value, field: &str) -> impl Iterator<Item = &'a mut Value> {
+pub(super) fn items<'a>(object: &'a mut Value, field: &str) -> impl Iterator<Item = &'a mut Value> {
     object.get_mut(field).and_then(Value::as_array_mut).into_iter().flatten()
 }
 
 /// Makes sure that a field is an object.
-fn object_at<'a>(object: &'a mut Value, field: &str) -> &'a mut Value {
+pub(super) fn object_at<'a>(object: &'a mut Value, field: &str) -> &'a mut Value {
     if !object[field].is_object() {
         object[field] = Value::Object(Map::new());
     }
@@ -42,7 +42,11 @@ pub(super) fn apply(target: &Target, object: &mut Value) {
         }
         ("", "PersistentVolume") => {
             set(object_at(object, "spec"), "volumeMode", "Filesystem".into());
-            set(object_at(object, "spec"), "persistentVolumeReclaimPolicy", "Retain".into());
+            let spec = object_at(object, "spec");
+            set(spec, "persistentVolumeReclaimPolicy", "Retain".into());
+            if spec["hostPath"].is_object() {
+                set(&mut spec["hostPath"], "type", "".into());
+            }
             set(object_at(object, "status"), "phase", "Pending".into());
         }
         ("", "LimitRange") => limit_range(object),
@@ -55,7 +59,7 @@ pub(super) fn apply(target: &Target, object: &mut Value) {
             set(object, "reclaimPolicy", "Delete".into());
             set(object, "volumeBindingMode", "Immediate".into());
         }
-        _ => {}
+        (group, kind) => super::stored::default(group, kind, object),
     }
 }
 
@@ -94,6 +98,9 @@ fn service(object: &mut Value) {
     let spec = object_at(object, "spec");
     set(spec, "type", "ClusterIP".into());
     set(spec, "sessionAffinity", "None".into());
+    if spec["type"] != "ExternalName" {
+        set(spec, "internalTrafficPolicy", "Cluster".into());
+    }
     for port in items(&mut *spec, "ports") {
         set(port, "protocol", "TCP".into());
         let own = port["port"].clone();
@@ -153,6 +160,10 @@ fn workload(kind: &str, object: &mut Value) {
                 json!({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"}}),
             );
         }
+        "DaemonSet" => {
+            let rolling = json!({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}});
+            set(spec, "updateStrategy", rolling);
+        }
         _ => {}
     }
     pod_spec(object_at(object_at(spec, "template"), "spec"), false);
@@ -163,7 +174,7 @@ fn workload(kind: &str, object: &mut Value) {
     }
 }
 
-fn job(object: &mut Value) {
+pub(super) fn job(object: &mut Value) {
     let uid = object["metadata"]["uid"].clone();
     let name = object["metadata"]["name"].clone();
     let spec = object_at(object, "spec");
@@ -201,7 +212,7 @@ pub(super) fn pod(pod: &mut Value) {
 }
 
 /// Defaults of a pod's spec; `running` pods also get what only admission sets.
-fn pod_spec(spec: &mut Value, running: bool) {
+pub(super) fn pod_spec(spec: &mut Value, running: bool) {
     let host_network = spec["hostNetwork"] == true;
     set(spec, "restartPolicy", "Always".into());
     set(spec, "terminationGracePeriodSeconds", 30.into());
@@ -228,10 +239,16 @@ fn pod_spec(spec: &mut Value, running: bool) {
             }
         }
         set(spec, "enableServiceLinks", true.into());
-        set(spec, "priority", 0.into());
-        set(spec, "preemptionPolicy", "PreemptLowerPriority".into());
-        tolerations(spec);
     }
+}
+
+/// What admission adds to a pod: its priority, and that it stays for a while on a node that is lost.
+pub(super) fn pod_admission(pod: &mut Value, class: Option<&Value>) {
+    let spec = object_at(pod, "spec");
+    let of_class = |field: &str| class.map(|class| class[field].clone()).filter(|value| !value.is_null());
+    set(spec, "priority", of_class("value").unwrap_or_else(|| 0.into()));
+    set(spec, "preemptionPolicy", of_class("preemptionPolicy").unwrap_or_else(|| "PreemptLowerPriority".into()));
+    tolerations(spec);
 }
 
 fn tolerations(spec: &mut Value) {
@@ -400,14 +417,18 @@ fn qos_class(spec: &Value) -> &'static str {
     if guaranteed { "Guaranteed" } else { "Burstable" }
 }
 
+/// Adds a finalizer that holds an object while it is used.
+pub(super) fn protect(object: &mut Value, finalizer: &str) {
+    match object["metadata"]["finalizers"].as_array_mut() {
+        Some(list) if list.iter().any(|f| f == finalizer) => {}
+        Some(list) => list.push(finalizer.into()),
+        None => object["metadata"]["finalizers"] = json!([finalizer]),
+    }
+}
+
 /// What admission adds to a claim: protection while pods use it, and the default class.
 pub(super) fn claim_admission(api: &Api, claim: &mut Value) {
-    let protection = "kubernetes.io/pvc-protection";
-    match claim["metadata"]["finalizers"].as_array_mut() {
-        Some(list) if list.iter().any(|f| f == protection) => {}
-        Some(list) => list.push(protection.into()),
-        None => claim["metadata"]["finalizers"] = json!([protection]),
-    }
+    protect(claim, "kubernetes.io/pvc-protection");
     if claim["spec"].get("storageClassName").is_none()
         && let Some(class) = default_class(api)
     {

@@ -1,12 +1,15 @@
 //! What the server knows of particular kinds: defaults, validation, and what follows a write.
 
 mod bootstrap;
+mod cells;
+mod checks;
 pub(crate) mod columns;
 mod crd;
 mod defaults;
 mod limits;
 mod pod;
 mod podcells;
+mod podchecks;
 mod prune;
 mod quantity;
 pub(crate) mod quota;
@@ -14,19 +17,22 @@ mod rules;
 pub(crate) mod schema;
 mod secret;
 mod serviceaccount;
+mod stored;
 mod structural;
 mod validate;
 
-use serde_json::Value;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
 
 use crate::api::{Api, ApiError, Target};
 use crate::gc::Signal;
 use crate::resources::Resource;
-use crate::store::Key;
+use crate::store::{Key, Object};
 
 pub(crate) use bootstrap::bootstrap;
 pub(crate) use crd::{CLEANUP, removed as clean_up};
-pub(crate) use prune::prune;
+pub(crate) use prune::{go_kind, prune};
 pub(crate) use rules::{answers_deleted, counts_no_grace, creates_on_update, is_graceful, unconditional_update};
 pub(crate) use serviceaccount::furnish;
 pub(crate) use validate::{update_forbidden, validate};
@@ -42,6 +48,7 @@ pub(crate) fn default(target: &Target, object: &mut Value) {
 /// Fills in what a Pod leaves to the server, as it is done when the Pod is created. The status is left alone.
 pub fn default_pod(pod: &mut Value) {
     defaults::pod(pod);
+    defaults::pod_admission(pod, None);
 }
 
 /// What Kubernetes' own admission plugins do.
@@ -51,16 +58,50 @@ pub(crate) fn admission(api: &Api, target: &Target, object: &mut Value, old: Opt
     if target.resource.group.is_empty() && target.resource.kind == "Pod" && old.is_none() {
         serviceaccount::admit(api, target, object)?;
         limits::admit(api, target, object)?;
+        let class = priority_class(api, target, object)?;
+        defaults::pod_admission(object, class.as_deref().map(|class| &class.value));
+    }
+    if let Some(old) = old.filter(|_| target.resource.group.is_empty() && target.resource.kind == "Pod") {
+        defaults::pod_admission(
+            object,
+            Some(&json!({
+                "value": old["spec"]["priority"], "preemptionPolicy": old["spec"]["preemptionPolicy"],
+            })),
+        );
     }
     if target.resource.group.is_empty() && target.resource.kind == "PersistentVolumeClaim" && old.is_none() {
         defaults::claim_admission(api, object);
     }
+    if target.resource.group.is_empty() && target.resource.kind == "PersistentVolume" && old.is_none() {
+        defaults::protect(object, "kubernetes.io/pv-protection");
+    }
     Ok(())
+}
+
+/// The priority class that a pod names.
+///
+/// Errors: it names one that is not there.
+fn priority_class(api: &Api, target: &Target, pod: &Value) -> Result<Option<Arc<Object>>, ApiError> {
+    let Some(name) = pod["spec"]["priorityClassName"].as_str().filter(|name| !name.is_empty()) else {
+        return Ok(None);
+    };
+    let key =
+        Key { resource: "scheduling.k8s.io/priorityclasses".into(), namespace: String::new(), name: name.to_owned() };
+    match api.store.get(&key) {
+        Some(class) => Ok(Some(class)),
+        // Every cluster has these two.
+        None if matches!(name, "system-cluster-critical" | "system-node-critical") => Ok(None),
+        None => {
+            let text = format!("no PriorityClass with name {name} was found");
+            let pod = pod["metadata"]["name"].as_str().unwrap_or_default();
+            Err(ApiError::forbidden(&target.resource, pod, &text))
+        }
+    }
 }
 
 fn key_of(target: &Target, object: &Value) -> Key {
     let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default().to_owned();
-    Key { resource: std::sync::Arc::clone(&target.resource.key), namespace: text("namespace"), name: text("name") }
+    Key { resource: Arc::clone(&target.resource.key), namespace: text("namespace"), name: text("name") }
 }
 
 fn signal(api: &Api, signal: Signal) {

@@ -19,11 +19,11 @@ const ENV_NAME: &str =
 /// What an update may change.
 const MUTABLE: &str = "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
 
-fn list<'a>(value: &'a Value, field: &str) -> &'a [Value] {
+pub(super) fn list<'a>(value: &'a Value, field: &str) -> &'a [Value] {
     value[field].as_array().map_or(&[], Vec::as_slice)
 }
 
-fn text<'a>(value: &'a Value, field: &str) -> &'a str {
+pub(super) fn text<'a>(value: &'a Value, field: &str) -> &'a str {
     value[field].as_str().unwrap_or_default()
 }
 
@@ -59,6 +59,9 @@ pub(super) fn spec(spec: &Value, at: &str, causes: &mut Vec<Cause>) {
                 }
             }
             self::container(container, &at, &volumes, &mut host_ports, causes);
+            if kind == "initContainers" {
+                super::podchecks::init_container(container, &at, causes);
+            }
         }
     }
     one_of(spec, "restartPolicy", at, RESTART_POLICIES, causes);
@@ -80,12 +83,15 @@ pub(super) fn spec(spec: &Value, at: &str, causes: &mut Vec<Cause>) {
         let detail = "must be between 1 and 2147483647, inclusive";
         causes.push(Cause::invalid(format!("{at}.activeDeadlineSeconds"), &seconds.into(), detail));
     }
-    let hostname = text(spec, "hostname");
-    if !hostname.is_empty() {
-        for wrong in names::label(hostname) {
-            causes.push(Cause::invalid(format!("{at}.hostname"), &hostname.into(), wrong));
+    for field in ["hostname", "subdomain"] {
+        let host = text(spec, field);
+        if !host.is_empty() {
+            for wrong in names::label(host) {
+                causes.push(Cause::invalid(format!("{at}.{field}"), &host.into(), wrong));
+            }
         }
     }
+    super::podchecks::spec(spec, at, causes);
 }
 
 fn volumes<'a>(spec: &'a Value, at: &str, causes: &mut Vec<Cause>) -> BTreeSet<&'a str> {
@@ -102,6 +108,7 @@ fn volumes<'a>(spec: &'a Value, at: &str, causes: &mut Vec<Cause>) -> BTreeSet<&
         required(volume, "persistentVolumeClaim", "claimName", &at, causes);
         required(volume, "configMap", "name", &at, causes);
         required(volume, "hostPath", "path", &at, causes);
+        super::podchecks::volume(volume, &at, causes);
         if name.is_empty() {
             causes.push(Cause::required(format!("{at}.name"), ""));
             continue;
@@ -142,6 +149,7 @@ fn container(
     one_of(container, "terminationMessagePolicy", at, MESSAGE_POLICIES, causes);
     ports(container, at, host_ports, causes);
     env(container, at, causes);
+    super::podchecks::container(container, at, causes);
     mounts(container, at, volumes, causes);
     one_of(container, "imagePullPolicy", at, PULL_POLICIES, causes);
     resources(&container["resources"], &format!("{at}.resources"), causes);
@@ -158,6 +166,7 @@ fn probe(probe: &Value, at: &str, causes: &mut Vec<Cause>) {
     if handlers == 0 {
         causes.push(Cause::required(at, "must specify a handler type"));
     }
+    super::podchecks::handler(probe, at, causes);
     for field in ["initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold"] {
         if let Some(n) = probe[field].as_i64().filter(|n| *n < 0) {
             causes.push(Cause::invalid(format!("{at}.{field}"), &n.into(), "must be greater than or equal to 0"));
@@ -174,8 +183,11 @@ fn ports(container: &Value, at: &str, host_ports: &mut BTreeSet<String>, causes:
     for (i, port) in list(container, "ports").iter().enumerate() {
         let at = format!("{at}.ports[{i}]");
         let name = text(port, "name");
-        if !name.is_empty() && !taken.insert(name) {
-            causes.push(Cause::duplicate(format!("{at}.name"), &name.into()));
+        if !name.is_empty() {
+            super::podchecks::port_name(name, &format!("{at}.name"), causes);
+            if !taken.insert(name) {
+                causes.push(Cause::duplicate(format!("{at}.name"), &name.into()));
+            }
         }
         for field in ["containerPort", "hostPort"] {
             match port[field].as_i64() {
@@ -383,7 +395,7 @@ pub(super) fn update_forbidden(old: &Value, new: &Value) -> Vec<Cause> {
 }
 
 /// What is wrong with an object that has a selector and a template, such as a StatefulSet.
-pub(super) fn workload(object: &Value, causes: &mut Vec<Cause>) {
+pub(super) fn workload(kind: &str, object: &Value, causes: &mut Vec<Cause>) {
     let selector = &object["spec"]["selector"];
     let template = &object["spec"]["template"];
     let labels = &template["metadata"]["labels"];
@@ -391,10 +403,11 @@ pub(super) fn workload(object: &Value, causes: &mut Vec<Cause>) {
         causes.push(Cause::invalid("spec.replicas", &replicas.into(), "must be greater than or equal to 0"));
     }
     let wanted = selector["matchLabels"].as_object();
+    let detail = format!("empty selector is invalid for {}", kind.to_lowercase());
     if selector.is_null() {
         causes.push(Cause::required("spec.selector", ""));
     } else if wanted.is_none_or(serde_json::Map::is_empty) && list(selector, "matchExpressions").is_empty() {
-        causes.push(Cause::invalid("spec.selector", selector, "empty selector is invalid for deployment"));
+        causes.push(Cause::invalid("spec.selector", selector, detail));
     }
     if wanted.into_iter().flatten().any(|(name, value)| labels.get(name) != Some(value)) {
         causes.push(Cause::invalid(
@@ -404,4 +417,12 @@ pub(super) fn workload(object: &Value, causes: &mut Vec<Cause>) {
         ));
     }
     spec(&template["spec"], "spec.template.spec", causes);
+    if template["spec"]["restartPolicy"] != "Always" {
+        let given = &template["spec"]["restartPolicy"];
+        causes.push(Cause::not_supported("spec.template.spec.restartPolicy", given, &["Always"]));
+    }
+    if kind == "StatefulSet" && !matches!(text(&object["spec"], "podManagementPolicy"), "OrderedReady" | "Parallel") {
+        let given = &object["spec"]["podManagementPolicy"];
+        causes.push(Cause::invalid("spec.podManagementPolicy", given, "must be 'OrderedReady' or 'Parallel'"));
+    }
 }

@@ -12,20 +12,29 @@ fn list<'a>(value: &'a Value, field: &str) -> &'a [Value] {
 /// Ready, status, restarts, age, IP, node, nominated node, readiness gates.
 pub(super) fn cells(pod: &Value, age: Value, now: Timestamp) -> Vec<Value> {
     let (spec, status) = (&pod["spec"], &pod["status"]);
-    let total = list(spec, "containers").len();
+    let is_sidecar = |name: &Value| {
+        list(spec, "initContainers").iter().any(|c| c["name"] == *name && c["restartPolicy"] == "Always")
+    };
+    let sidecars = list(spec, "initContainers").iter().filter(|c| c["restartPolicy"] == "Always").count();
+    let total = list(spec, "containers").len() + sidecars;
     let mut ready = 0;
     let mut restarts = 0;
+    let mut sidecar_restarts = 0;
     let mut last_restart: Option<Timestamp> = None;
     let mut reason = status["reason"].as_str().or_else(|| status["phase"].as_str()).unwrap_or_default().to_owned();
 
     let mut initializing = false;
     for (i, container) in list(status, "initContainerStatuses").iter().enumerate() {
-        let sidecar = list(spec, "initContainers")
-            .iter()
-            .any(|c| c["name"] == container["name"] && c["restartPolicy"] == "Always");
+        let sidecar = is_sidecar(&container["name"]);
+        let again = container["restartCount"].as_i64().unwrap_or(0);
+        restarts += again;
+        if sidecar {
+            sidecar_restarts += again;
+        }
         let terminated = &container["state"]["terminated"];
         let waiting = container["state"]["waiting"]["reason"].as_str().unwrap_or_default();
         if terminated.is_object() && terminated["exitCode"] == 0 || sidecar && container["started"] == true {
+            ready += usize::from(sidecar && container["ready"] == true);
             continue;
         }
         reason = if terminated.is_object() {
@@ -39,6 +48,7 @@ pub(super) fn cells(pod: &Value, age: Value, now: Timestamp) -> Vec<Value> {
         break;
     }
     if !initializing {
+        restarts = sidecar_restarts;
         let mut running = false;
         for container in list(status, "containerStatuses").iter().rev() {
             restarts += container["restartCount"].as_i64().unwrap_or(0);

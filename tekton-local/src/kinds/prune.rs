@@ -61,7 +61,8 @@ fn drop_nulls(value: &mut Value) {
     }
 }
 
-fn go_kind(value: &Value) -> &'static str {
+/// The name that Go's decoder has for a kind of JSON value.
+pub(crate) fn go_kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "bool",
@@ -74,6 +75,22 @@ fn go_kind(value: &Value) -> &'static str {
 
 fn mismatch(value: &Value, owner: &str, path: &str, wanted: &str) -> String {
     format!("json: cannot unmarshal {} into Go struct field {owner}.{path} of type {wanted}", go_kind(value))
+}
+
+/// Bytes are texts of the base 64.
+///
+/// Errors: this one is not, from this byte on.
+fn check_base64(text: &str) -> Result<(), String> {
+    let bytes: Vec<u8> = text.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
+    let padding = bytes.iter().rev().take(2).take_while(|byte| **byte == b'=').count();
+    let digits = &bytes[..bytes.len() - padding];
+    let digit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    let wrong = match digits.iter().position(|byte| !digit(byte)) {
+        Some(at) => Some(at),
+        None if bytes.len().is_multiple_of(4) => None,
+        None => Some(bytes.len()),
+    };
+    wrong.map_or(Ok(()), |at| Err(format!("illegal base64 data at input byte {at}")))
 }
 
 fn decode(
@@ -108,7 +125,12 @@ fn decode(
             Ok(())
         }
         ("object", other) => Err(mismatch(other, owner, path, &format!("v1.{owner}"))),
-        ("array", other) => Err(mismatch(other, owner, path, "[]string")),
+        ("array", other) => {
+            let items =
+                schema::resolve(&schema["items"]).0.map_or_else(|| "string".to_owned(), |kind| format!("v1.{kind}"));
+            Err(mismatch(other, owner, path, &format!("[]{items}")))
+        }
+        ("string", Value::String(text)) if schema["format"] == "byte" => check_base64(text),
         ("string", Value::String(_)) | ("boolean", Value::Bool(_)) | ("integer" | "number", Value::Number(_)) => Ok(()),
         ("string", other) => Err(mismatch(other, owner, path, "string")),
         ("boolean", other) => Err(mismatch(other, owner, path, "bool")),

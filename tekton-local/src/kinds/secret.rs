@@ -25,6 +25,9 @@ pub(super) fn default(object: &mut Value) {
     }
 }
 
+/// What a refusal shows in place of a secret.
+const REDACTED: &str = "<secret contents redacted>";
+
 /// What is wrong with a Secret.
 pub(super) fn validate(object: &Value, causes: &mut Vec<Cause>) {
     let data = &object["data"];
@@ -38,7 +41,16 @@ pub(super) fn validate(object: &Value, causes: &mut Vec<Cause>) {
     };
     match object["type"].as_str().unwrap_or_default() {
         "kubernetes.io/dockercfg" => required(".dockercfg"),
-        "kubernetes.io/dockerconfigjson" => required(".dockerconfigjson"),
+        "kubernetes.io/dockerconfigjson" => {
+            required(".dockerconfigjson");
+            if let Some(text) = data[".dockerconfigjson"].as_str()
+                && let Ok(bytes) = STANDARD.decode(text)
+                && let Err(error) = serde_json::from_slice::<Value>(&bytes)
+            {
+                let detail = error.to_string();
+                causes.push(Cause::invalid("data[.dockerconfigjson]", &REDACTED.into(), detail));
+            }
+        }
         "kubernetes.io/ssh-auth" => required("ssh-privatekey"),
         "kubernetes.io/tls" => {
             required("tls.crt");

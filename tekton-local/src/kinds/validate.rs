@@ -28,10 +28,12 @@ pub(crate) fn validate(target: &Target, object: &Value, old: Option<&Value>) -> 
         ("", "PersistentVolumeClaim") => claim(object, old, &mut causes),
         ("", "Event") => event(object, &mut causes),
         ("events.k8s.io", "Event") if old.is_none() => new_event(object, &mut causes),
-        ("apps", "StatefulSet" | "Deployment" | "ReplicaSet" | "DaemonSet") => pod::workload(object, &mut causes),
+        ("apps", kind @ ("StatefulSet" | "Deployment" | "ReplicaSet" | "DaemonSet")) => {
+            pod::workload(kind, object, &mut causes);
+        }
         ("coordination.k8s.io", "Lease") => lease(object, &mut causes),
         ("apiextensions.k8s.io", "CustomResourceDefinition") => definition(object, &mut causes),
-        _ => {}
+        (group, kind) => super::checks::validate(group, kind, object, old, &mut causes),
     }
     causes
 }
@@ -40,6 +42,12 @@ fn config_map(object: &Value, old: Option<&Value>, causes: &mut Vec<Cause>) {
     for field in ["data", "binaryData"] {
         for key in object[field].as_object().into_iter().flatten().map(|(key, _)| key) {
             config_key(field, key, causes);
+        }
+    }
+    for key in object["data"].as_object().into_iter().flatten().map(|(key, _)| key) {
+        if object["binaryData"].get(key).is_some() {
+            let at = format!("data[{key}]");
+            causes.push(Cause::invalid(at, &key.as_str().into(), "duplicate of key present in binaryData"));
         }
     }
     immutable(object, old, &["data", "binaryData"], causes);
@@ -65,13 +73,17 @@ fn claim(object: &Value, old: Option<&Value>, causes: &mut Vec<Cause>) {
     if spec["accessModes"].as_array().is_none_or(Vec::is_empty) {
         causes.push(Cause::required("spec.accessModes", "at least 1 access mode is required"));
     }
-    for (i, mode) in spec["accessModes"].as_array().into_iter().flatten().enumerate() {
+    for mode in spec["accessModes"].as_array().into_iter().flatten() {
         let known = ["ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"];
         if !known.iter().any(|k| mode == *k) {
             let mut sorted = known;
             sorted.sort_unstable();
-            causes.push(Cause::not_supported(format!("spec.accessModes[{i}]"), mode, &sorted));
+            causes.push(Cause::not_supported("spec.accessModes", mode, &sorted));
         }
+    }
+    let modes = spec["accessModes"].as_array().map_or(&[][..], Vec::as_slice);
+    if modes.len() > 1 && modes.iter().any(|mode| mode == "ReadWriteOncePod") {
+        causes.push(Cause::forbidden("spec.accessModes", "may not use ReadWriteOncePod with other access modes"));
     }
     match spec["resources"]["requests"].get("storage") {
         None => causes.push(Cause::required("spec.resources[storage]", "")),
@@ -204,6 +216,11 @@ pub(crate) fn update_forbidden(target: &Target, old: &Value, new: &Value, subres
         ("apps", "Deployment" | "ReplicaSet" | "DaemonSet") if old["spec"]["selector"] != new["spec"]["selector"] => {
             vec![Cause::invalid("spec.selector", &new["spec"]["selector"], "field is immutable")]
         }
+        ("batch", "Job") => super::checks::job_update(old, new),
+        ("rbac.authorization.k8s.io", "RoleBinding" | "ClusterRoleBinding") if old["roleRef"] != new["roleRef"] => {
+            vec![Cause::invalid("roleRef", &new["roleRef"], "cannot change roleRef")]
+        }
+        ("storage.k8s.io", "StorageClass") => super::checks::class_update(old, new),
         _ => Vec::new(),
     };
     (!causes.is_empty()).then_some(causes)

@@ -31,7 +31,12 @@ impl<'a> Shape<'a> {
     #[must_use]
     pub fn field(self, name: &'a str) -> Self {
         match self {
-            Shape::Builtin(_) => Shape::Builtin(name),
+            Shape::Builtin(parent) => Shape::Builtin(match (parent, name) {
+                ("spec", "ports") => SERVICE_PORTS,
+                // Of a ServiceAccount; those of a Pod merge by name.
+                ("", "imagePullSecrets") => "",
+                _ => name,
+            }),
             Shape::Schema(_) | Shape::Unknown if name == "metadata" => Shape::Builtin(name),
             Shape::Schema(schema) => {
                 match schema["properties"].get(name).or_else(|| schema.get("additionalProperties")) {
@@ -97,6 +102,7 @@ impl<'a> Shape<'a> {
                     | "nodePublishSecretRef"
                     | "scopeSelector"
                     | "dataSource"
+                    | "secrets"
             ),
             Shape::Schema(schema) => schema["x-kubernetes-map-type"] == "atomic",
             Shape::Unknown => false,
@@ -113,6 +119,9 @@ impl<'a> Shape<'a> {
     }
 }
 
+/// The ports of a Service, which have other keys than those of a container.
+const SERVICE_PORTS: &str = "spec.ports";
+
 fn builtin_list(field: &str) -> ListType {
     let keys: &[&str] = match field {
         "webhooks"
@@ -128,6 +137,7 @@ fn builtin_list(field: &str) -> ListType {
         "volumeMounts" => &["mountPath"],
         "volumeDevices" => &["devicePath"],
         "ports" => &["containerPort", "protocol"],
+        SERVICE_PORTS => &["port", "protocol"],
         "hostAliases" | "podIPs" | "hostIPs" => &["ip"],
         "topologySpreadConstraints" => &["topologyKey", "whenUnsatisfiable"],
         "conditions" => &["type"],
