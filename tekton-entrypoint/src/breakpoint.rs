@@ -31,7 +31,7 @@ pub(crate) fn on_failure(post_file: &str) -> i32 {
          2) fail-continue, use cmd: /tekton/debug/scripts/debug-fail-continue",
     );
     // A person may end the wait by ending the program.
-    sys::meaningless_signals().restore();
+    sys::let_signals_end_us();
     let path = format!("{post_file}{EXIT}");
     if let Err(error) = wait::wait_for(&path, false) {
         log::line(&format!("error occurred while waiting for {path} : {error}"));

@@ -46,7 +46,7 @@ pub(crate) struct LocalTime {
 pub(crate) fn local_time() -> LocalTime {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let seconds = i64::try_from(now.as_secs()).unwrap_or_default();
-    let offset = zone_file().and_then(|file| offset(&file, seconds)).unwrap_or_default();
+    let offset = local_offset(seconds);
     let local = seconds + offset;
     let (year, month, day) = date(local.div_euclid(DAY));
     let of_day = local.rem_euclid(DAY);
@@ -59,7 +59,20 @@ const DAY: i64 = 86_400;
 /// Where zones are, in the order in which they are looked for.
 const ZONES: [&str; 4] = ["/usr/share/zoneinfo", "/usr/share/lib/zoneinfo", "/usr/lib/locale/TZ", "/etc/zoneinfo"];
 
+/// Seconds east of UTC at a time on this machine.
+#[cfg(unix)]
+fn local_offset(at: i64) -> i64 {
+    zone_file().and_then(|file| offset(&file, at)).unwrap_or_default()
+}
+
+/// Seconds east of UTC on this machine, now.
+#[cfg(windows)]
+fn local_offset(_: i64) -> i64 {
+    crate::sys::zone_offset()
+}
+
 /// The file of the local zone; `None` is UTC.
+#[cfg(unix)]
 fn zone_file() -> Option<Vec<u8>> {
     let Some(name) = std::env::var_os("TZ") else { return fs::read("/etc/localtime").ok() };
     let name = name.to_str()?;
@@ -85,7 +98,7 @@ fn installed(name: &str) -> Option<Vec<u8>> {
 pub(crate) fn zone_offset(name: &str, at: i64) -> Option<i64> {
     match name {
         "" | "UTC" => Some(0),
-        "Local" => Some(zone_file().and_then(|file| offset(&file, at)).unwrap_or_default()),
+        "Local" => Some(local_offset(at)),
         name => offset(&installed(name)?, at),
     }
 }

@@ -5,16 +5,15 @@ mod git;
 mod ssh;
 
 use std::{
-    fs::File,
+    fs::{File, OpenOptions},
     io::{self, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
 };
 
 use tekton_contract::{argv::Credential, json, paths, var::extract::go_quote};
 
 use crate::{
     fs::{self, PathError},
-    log,
+    log, sys,
 };
 
 /// All credentials of a command line.
@@ -85,8 +84,8 @@ pub(crate) fn copy_to_home() {
     if !std::fs::metadata(paths::CREDS).is_ok_and(|found| found.is_dir()) {
         return;
     }
-    let Some(home) = std::env::var_os("HOME").filter(|home| !home.is_empty()) else {
-        let text = go_quote("error getting the user's home directory: $HOME is not defined");
+    let Some(home) = std::env::var_os(sys::HOME).filter(|home| !home.is_empty()) else {
+        let text = go_quote(&format!("error getting the user's home directory: {} is not defined", sys::HOME_NAME));
         log::line(&format!("non-fatal error copying credentials: {text}"));
         return;
     };
@@ -127,7 +126,7 @@ fn copy(source: &str, target: &str) -> Result<(), String> {
         }
         return Ok(());
     }
-    let to = std::fs::OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(target);
+    let to = sys::with_mode(OpenOptions::new().read(true).write(true).create(true).truncate(true), 0o600).open(target);
     let mut to = match to {
         Ok(to) => to,
         Err(error) => return failed("unable to open destination", "open", target, error),

@@ -1,12 +1,19 @@
 //! Files and directories with the steps, modes and error texts of Go's `os` package.
 
+#[cfg(any(windows, test))]
+mod windows;
+
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Read as _, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
 };
 
+#[cfg(unix)]
 pub(crate) use tekton_contract::paths::clean;
+#[cfg(windows)]
+pub(crate) use windows::{clean, dir};
+
+use crate::sys;
 
 /// What went wrong with which path; prints as Go's `PathError`.
 #[derive(Debug)]
@@ -33,11 +40,11 @@ impl std::fmt::Display for PathError {
     }
 }
 
-/// The text of an error of the system, in Go's spelling: the C library's, in lower case.
+/// The text of an error of the system, in Go's spelling: the C library's in lower case, that of Windows as it is.
 pub(crate) fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or(&text);
-    text.to_ascii_lowercase()
+    if cfg!(windows) { text.to_owned() } else { text.to_ascii_lowercase() }
 }
 
 /// Reads a whole file.
@@ -50,11 +57,7 @@ pub(crate) fn read(path: &str) -> Result<Vec<u8>, PathError> {
 
 /// Creates or truncates a file and writes it.
 pub(crate) fn write(path: &str, content: &[u8], mode: u32) -> Result<File, PathError> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(mode)
+    let mut file = sys::with_mode(OpenOptions::new().write(true).create(true).truncate(true), mode)
         .open(path)
         .map_err(|error| PathError::new("open", path, error))?;
     file.write_all(content).map_err(|error| PathError::new("write", path, error))?;
@@ -65,14 +68,14 @@ pub(crate) fn write(path: &str, content: &[u8], mode: u32) -> Result<File, PathE
 pub(crate) fn make_all(path: &str, mode: u32) -> Result<(), PathError> {
     match fs::metadata(path) {
         Ok(found) if found.is_dir() => return Ok(()),
-        Ok(_) => return Err(PathError::new("mkdir", path, io::Error::from_raw_os_error(libc::ENOTDIR))),
+        Ok(_) => return Err(PathError::new("mkdir", path, io::ErrorKind::NotADirectory.into())),
         Err(_) => {}
     }
-    let above = path.trim_end_matches('/').rfind('/').map_or("", |at| &path[..at]);
+    let above = path.trim_end_matches(sys::SEPARATORS).rfind(sys::SEPARATORS).map_or("", |at| &path[..at]);
     if !above.is_empty() {
         make_all(above, mode)?;
     }
-    match DirBuilder::new().mode(mode).create(path) {
+    match sys::directory_with_mode(&mut DirBuilder::new(), mode).create(path) {
         Ok(()) => Ok(()),
         Err(_) if fs::symlink_metadata(path).is_ok_and(|found| found.is_dir()) => Ok(()),
         Err(error) => Err(PathError::new("mkdir", path, error)),
@@ -86,6 +89,7 @@ pub(crate) fn join(parts: &[&str]) -> String {
 }
 
 /// The directory of a path; `.` when it has none.
+#[cfg(unix)]
 pub(crate) fn dir(path: &str) -> String {
     clean(path.rfind('/').map_or("", |at| &path[..=at]))
 }
@@ -94,6 +98,7 @@ pub(crate) fn dir(path: &str) -> String {
 mod tests {
     use super::*;
 
+    #[cfg(unix)]
     #[test]
     fn paths_are_joined_and_cut_by_their_text() {
         assert_eq!(join(&["", "results"]), "results");

@@ -14,9 +14,6 @@
 //! It signs no results: with `-enable_spire` a step that has results to sign fails, as upstream's does without
 //! an agent.
 
-#[cfg(not(unix))]
-compile_error!("tekton-entrypoint runs on Unix only: on Windows nodes use upstream's entrypoint image");
-
 mod artifacts;
 mod breakpoint;
 mod calendar;
@@ -32,8 +29,9 @@ mod spire;
 mod step;
 mod subcommand;
 mod substitute;
+#[cfg_attr(unix, path = "sys/unix.rs")]
+#[cfg_attr(windows, path = "sys/windows.rs")]
 mod sys;
-mod tee;
 mod wait;
 mod when;
 mod workingdir;
@@ -55,10 +53,10 @@ pub fn main() -> i32 {
     });
     let program = args.next().unwrap_or_default();
     let args: Vec<String> = args.collect();
-    match program.rsplit('/').next() {
-        Some("nop") => nop::main(&args),
-        Some("workingdirinit") => workingdir::main(&args),
-        Some("sidecarlogresults") => sidecar::main(&program, &args),
+    match sys::program_name(&program) {
+        "nop" => nop::main(&args),
+        "workingdirinit" => workingdir::main(&args),
+        "sidecarlogresults" => sidecar::main(&program, &args),
         _ => entrypoint(&program, &args),
     }
 }

@@ -7,11 +7,9 @@ const RUN_INDEFINITELY: &str = "tekton_run_indefinitely";
 
 pub(crate) fn main(args: &[String]) -> i32 {
     if args.first().is_some_and(|arg| arg == RUN_INDEFINITELY) {
-        let signals = sys::SignalSet::of(&[libc::SIGINT, libc::SIGTERM]);
-        signals.block();
+        let end = sys::EndSignals::hold();
         log::line("Waiting indefinitely...");
-        let name = if signals.wait() == libc::SIGINT { "interrupt" } else { "terminated" };
-        log::line(&format!("received signal: {name}"));
+        log::line(&format!("received signal: {}", end.wait()));
     }
     log::line("Exiting...");
     0

@@ -40,6 +40,18 @@ pub(crate) fn command() -> Result<Vec<String>, String> {
 }
 
 /// How upstream names this platform.
+#[cfg(windows)]
+fn name() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "windows/amd64",
+        "aarch64" => "windows/arm64/v8",
+        "x86" => "windows/386",
+        _ => "windows/unknown",
+    }
+}
+
+/// How upstream names this platform.
+#[cfg(not(windows))]
 fn name() -> &'static str {
     match std::env::consts::ARCH {
         "x86_64" => "linux/amd64",

@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeMap,
     io::{self, Write as _},
-    os::fd::AsFd as _,
     time::Duration,
 };
 
@@ -20,7 +19,7 @@ use crate::{
     artifacts::Artifacts,
     fs::{self, PathError},
     log,
-    sys::{self, SignalSet},
+    sys::{self, EndSignals},
 };
 
 /// The flags of the program.
@@ -103,24 +102,21 @@ pub(crate) fn main(program: &str, args: &[String]) -> i32 {
             return code;
         }
     };
-    let signals = SignalSet::of(&[libc::SIGTERM, libc::SIGINT]);
-    if flags.sidecar_mode {
-        signals.block();
-    }
-    match print_all(&flags) {
-        Err(End::Failed(text)) => return log::fatal(&text),
+    let end = flags.sidecar_mode.then(EndSignals::hold);
+    match (print_all(&flags), end) {
+        (Err(End::Failed(text)), _) => return log::fatal(&text),
         // Go's runtime ends a program in which nothing can go on, unless it also waits for signals.
-        Err(End::Stuck) if !flags.sidecar_mode => {
+        (Err(End::Stuck), None) => {
             log::raw("fatal error: all goroutines are asleep - deadlock!\n");
             return 2;
         }
-        Err(End::Stuck) => loop {
-            signals.wait();
+        (Err(End::Stuck), Some(end)) => loop {
+            end.wait();
         },
-        Ok(()) => {}
-    }
-    if flags.sidecar_mode {
-        signals.wait();
+        (Ok(()), Some(end)) => {
+            end.wait();
+        }
+        (Ok(()), None) => {}
     }
     0
 }
@@ -234,7 +230,7 @@ fn wait_for_steps(interval: Duration) -> Result<(), String> {
         if steps.is_empty() {
             std::thread::sleep(interval);
         } else {
-            sys::poll(&[inotify.as_ref().map(|inotify| inotify.as_fd())], Some(interval.max(SHORTEST_POLL)));
+            sys::poll(&[inotify.as_ref()], Some(interval.max(SHORTEST_POLL)));
             if let Some(inotify) = &inotify {
                 sys::drain(inotify);
             }

@@ -4,10 +4,11 @@
 //! sign fails, as upstream's does when no agent answers, and after the same time.
 
 use std::{
-    os::unix::net::UnixStream,
     thread,
     time::{Duration, Instant},
 };
+
+use crate::sys;
 
 const RETRY: Duration = Duration::from_secs(2);
 const LIMIT: Duration = Duration::from_secs(20);
@@ -22,7 +23,7 @@ pub(crate) fn refusal(socket: &str) -> String {
     let path = path.strip_prefix("//").unwrap_or(path);
     let end = Instant::now() + LIMIT;
     loop {
-        if path.is_empty() || UnixStream::connect(path).is_ok() {
+        if path.is_empty() || sys::answers(path) {
             return "failed to fetch SVID: this entrypoint does not sign results with SPIRE".to_owned();
         }
         let rest = end.saturating_duration_since(Instant::now());

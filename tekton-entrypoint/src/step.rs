@@ -17,7 +17,7 @@ use crate::{
     fs::{self, PathError},
     log, platform,
     run::{self, Copies, Limits, RunError},
-    substitute,
+    substitute, sys,
     wait::{self, WaitError},
     when::{self, When},
 };
@@ -122,8 +122,7 @@ impl Step<'_> {
             StepError::Run(RunError::Exit(code)) => match self.breakpoint_on_failure() {
                 Some(code) => code,
                 None if self.flags.on_error == ON_ERROR_CONTINUE => 0,
-                // A process that a signal ended has -1, which the system sees as 255.
-                None => code & 0xff,
+                None => sys::exit_code(code),
             },
             StepError::Run(RunError::Failed(text)) | StepError::Failed(text) => {
                 self.breakpoint_on_failure().unwrap_or_else(|| log::fatal(&format!("Error executing command: {text}")))

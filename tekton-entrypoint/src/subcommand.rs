@@ -3,7 +3,6 @@
 use std::{
     fs::{File, OpenOptions},
     io::{self, Read as _},
-    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, symlink},
 };
 
 use tekton_contract::{
@@ -14,7 +13,7 @@ use tekton_contract::{
 
 use crate::{
     fs::{self, PathError},
-    log,
+    log, sys,
 };
 
 /// Runs the subcommand that the arguments name; `None` when they name none.
@@ -47,11 +46,7 @@ pub(crate) fn process(args: &[String]) -> Option<i32> {
 /// Copies a file over another, which is not truncated, as upstream's is not.
 fn copy(source: &str, target: &str) -> Result<(), PathError> {
     let mut from = File::open(source).map_err(|error| PathError::new("open", source, error))?;
-    let mut to = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o311)
+    let mut to = sys::with_mode(OpenOptions::new().write(true).create(true).truncate(false), 0o311)
         .open(target)
         .map_err(|error| PathError::new("open", target, error))?;
     // The standard library copies inside the kernel where it can.
@@ -61,15 +56,15 @@ fn copy(source: &str, target: &str) -> Result<(), PathError> {
 
 /// Makes the links by which a step's metadata is found: by name, and by number.
 fn step_init(steps: &[String]) -> Result<(), String> {
-    if let Err(error) = fs::make_all(paths::STEPS, 0o777) {
-        log::line(&format!("Error creating steps directory {}: {error}", go_quote(paths::STEPS)));
+    if let Err(error) = fs::make_all(&fs::clean(paths::STEPS), 0o777) {
+        log::line(&format!("Error creating steps directory {}: {error}", go_quote(&fs::clean(paths::STEPS))));
         return Err(String::new());
     }
     for (index, step) in steps.iter().enumerate() {
-        let target = paths::step_metadata_dir(index);
+        let target = fs::clean(&paths::step_metadata_dir(index));
         for name in [step.as_str(), &index.to_string()] {
             let link = fs::join(&[paths::STEPS, name]);
-            match symlink(&target, &link) {
+            match sys::symlink(&target, &link) {
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                     return Err(format!("symlink {target} {link}: {}", fs::reason(&error)));
                 }
@@ -100,8 +95,8 @@ fn read_script(path: &str) -> Result<(Vec<u8>, u32), PathError> {
     let mut file = File::open(path).map_err(|error| PathError::new("open", path, error))?;
     let mut content = Vec::new();
     file.read_to_end(&mut content).map_err(|error| PathError::new("read", path, error))?;
-    let mode = file.metadata().map_err(|error| PathError::new("stat", path, error))?.permissions().mode() & 0o777;
-    Ok((content, mode))
+    let found = file.metadata().map_err(|error| PathError::new("stat", path, error))?;
+    Ok((content, sys::mode(&found)))
 }
 
 #[cfg(test)]

@@ -275,7 +275,7 @@ fn replace_artifacts(text: &str) -> Result<Option<String>, Error> {
 /// Replaces step artifacts: in the script or the command, then in the environment.
 pub(crate) fn step_artifacts(command: &mut Vec<String>) -> Result<(), Error> {
     if let [script] = &command[..]
-        && fs::dir(script) == paths::SCRIPTS
+        && fs::dir(script) == fs::clean(paths::SCRIPTS)
     {
         let content = fs::read(script)?;
         // A script that is not text can hold no reference that we could read.
@@ -302,21 +302,20 @@ pub(crate) fn step_artifacts(command: &mut Vec<String>) -> Result<(), Error> {
 
 /// Writes a script to a new file that can be run; its path.
 fn write_script(content: &str) -> Result<String, Error> {
-    use std::{
-        io::Write as _,
-        os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
-    };
-    let directory = std::env::var("TMPDIR").ok().filter(|path| !path.is_empty());
-    let directory = directory.as_deref().unwrap_or("/tmp").trim_end_matches('/');
+    use std::io::Write as _;
+    let mut directory = sys::temporary_directory();
+    if !directory.ends_with(sys::SEPARATORS) {
+        directory.push_str(sys::SEPARATOR);
+    }
     let mut seed = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .map_or(0, |now| now.subsec_nanos())
         .wrapping_add(std::process::id());
     for attempt in 0.. {
-        let path = format!("{directory}/script-{seed}");
-        match std::fs::OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path) {
+        let path = format!("{directory}script-{seed}");
+        match sys::with_mode(std::fs::OpenOptions::new().read(true).write(true).create_new(true), 0o600).open(&path) {
             Ok(mut file) => {
-                file.set_permissions(std::fs::Permissions::from_mode(0o755))
+                sys::make_executable(&file)
                     .and_then(|()| file.write_all(content.as_bytes()))
                     .map_err(|error| fs::PathError::new("write", &path, error))?;
                 return Ok(path);

@@ -2,18 +2,16 @@
 //!
 //! Network file systems and swapped links do not report every change; the poll finds those.
 
-use std::{
-    ffi::CString,
-    os::fd::{AsFd as _, OwnedFd},
-    time::Duration,
-};
+use std::{ffi::CString, io};
 
 use tekton_contract::var::extract::go_quote;
 
-use crate::{fs, sys};
+use crate::{
+    fs,
+    sys::{self, Watcher},
+};
 
-/// How long a change that inotify does not report stays unseen.
-pub(crate) const POLL: Duration = Duration::from_secs(1);
+pub(crate) use crate::sys::POLL;
 
 /// Why a wait ended without its file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +39,7 @@ pub(crate) struct Awaited {
     /// The directories above the file, the nearest first.
     above: Vec<CString>,
     content: bool,
-    inotify: Option<OwnedFd>,
+    inotify: Option<Watcher>,
     watches_parent: bool,
 }
 
@@ -79,10 +77,10 @@ impl Awaited {
     pub(crate) fn check(&self) -> Result<bool, WaitError> {
         match sys::size(&self.file) {
             Ok(size) if !self.content || size > 0 => return Ok(true),
-            Ok(_) | Err(libc::ENOENT) => {}
-            Err(number) => {
-                let reason = fs::reason(&std::io::Error::from_raw_os_error(number));
-                let path = &self.path;
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => {
+                let (path, reason) = (&self.path, fs::reason(&error));
                 return Err(WaitError::Unreadable(format!("waiting for {}: stat {path}: {reason}", go_quote(path))));
             }
         }
@@ -90,7 +88,8 @@ impl Awaited {
     }
 
     /// Watches the directory of the file, where there is one.
-    pub(crate) fn watch_parent(&mut self) -> Option<&OwnedFd> {
+    #[cfg(unix)]
+    pub(crate) fn watch_parent(&mut self) -> Option<&Watcher> {
         let parent = self.above.first()?;
         if self.inotify.is_none() && sys::size(parent).is_ok() {
             self.inotify = sys::inotify().ok();
@@ -101,7 +100,7 @@ impl Awaited {
     }
 
     /// Watches the directory of the file, or the nearest that there is.
-    pub(crate) fn watch(&mut self) -> Option<&OwnedFd> {
+    pub(crate) fn watch(&mut self) -> Option<&Watcher> {
         if self.inotify.is_none() {
             self.inotify = sys::inotify().ok();
         }
@@ -129,7 +128,7 @@ impl Awaited {
                 return Ok(());
             }
             let inotify = self.inotify.as_ref();
-            sys::poll(&[inotify.map(|inotify| inotify.as_fd())], Some(POLL));
+            sys::poll(&[inotify], Some(POLL));
             if let Some(inotify) = inotify {
                 sys::drain(inotify);
             }

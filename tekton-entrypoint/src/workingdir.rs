@@ -2,13 +2,13 @@
 
 use tekton_contract::{paths, var::extract::go_quote};
 
-use crate::{fs, log};
+use crate::{fs, log, sys};
 
 /// Makes every directory that is relative or below the workspace; all others are left alone.
 pub(crate) fn main(args: &[String]) -> i32 {
-    let workspace = format!("{}/", paths::WORKSPACE);
-    for path in args.iter().map(|path| fs::clean(path)) {
-        if path.starts_with('/') && !path.starts_with(&workspace) {
+    let workspace = sys::with_volume(fs::clean(paths::WORKSPACE) + sys::SEPARATOR);
+    for path in args.iter().map(|path| sys::with_volume(fs::clean(path))) {
+        if sys::is_absolute(&path) && !path.starts_with(&workspace) {
             continue;
         }
         if let Err(error) = fs::make_all(&path, 0o755) {

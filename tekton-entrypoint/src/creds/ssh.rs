@@ -1,10 +1,13 @@
 //! Git credentials with ssh keys: `.ssh` and, for single repositories, `.gitconfig`.
 
-use std::{fmt::Write as _, io::Write as _, os::unix::fs::OpenOptionsExt as _};
+use std::{fmt::Write as _, io::Write as _};
 
 use tekton_contract::paths;
 
-use crate::fs::{self, PathError};
+use crate::{
+    fs::{self, PathError},
+    sys,
+};
 
 const DEFAULT_PORT: &str = "22";
 
@@ -78,10 +81,7 @@ impl Ssh {
         }
         if !rewrites.is_empty() {
             let path = format!("{}/.gitconfig", paths::CREDS);
-            std::fs::OpenOptions::new()
-                .append(true)
-                .create(true)
-                .mode(0o600)
+            sys::with_mode(std::fs::OpenOptions::new().append(true).create(true), 0o600)
                 .open(&path)
                 .and_then(|mut file| file.write_all(rewrites.as_bytes()))
                 .map_err(|error| PathError::new("open", &path, error).to_string())?;

@@ -1,5 +1,7 @@
 //! What a step left behind: results and artifacts, and the termination message that tells of them.
 
+use std::io;
+
 use tekton_contract::{
     json, paths,
     termination::{self, ResultType, RunResult},
@@ -93,7 +95,10 @@ impl Step<'_> {
             .map_err(|termination::TooLong| StepError::TooLong)?;
         let file = fs::write(path, text.as_bytes(), 0o666)?;
         match file.sync_all() {
-            Err(error) if error.raw_os_error() != Some(libc::EINVAL) => Err(PathError::new("sync", path, error).into()),
+            // What can not be synced, such as a device, need not be.
+            Err(error) if error.kind() != io::ErrorKind::InvalidInput => {
+                Err(PathError::new("sync", path, error).into())
+            }
             _ => Ok(()),
         }
     }

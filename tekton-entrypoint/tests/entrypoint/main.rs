@@ -1,4 +1,5 @@
 //! The binary that cargo built for this test, as its users meet it: command line, files, signals, exit codes.
+#![cfg(unix)]
 
 mod files;
 mod output;

@@ -1,17 +1,89 @@
-//! What the standard library has no safe form of: signals, inotify, namespaces. All `unsafe` is here.
+//! What differs from system to system, as Unix has it: signals, inotify, namespaces, modes. All `unsafe` is here and
+//! below.
 #![expect(unsafe_code, reason = "system calls without a safe wrapper in the standard library")]
 
 mod start;
 
 use std::{
     ffi::{CStr, OsStr},
+    fs::{DirBuilder, File, Metadata, OpenOptions, Permissions},
     io, mem,
-    os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd},
+    os::{
+        fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd},
+        unix::{
+            fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
+            net::UnixStream,
+        },
+    },
     ptr,
     time::Duration,
 };
 
 pub(crate) use start::Start;
+
+/// How long a change that inotify does not report stays unseen.
+pub(crate) const POLL: Duration = Duration::from_secs(1);
+/// What stands between the parts of a path.
+pub(crate) const SEPARATOR: &str = "/";
+pub(crate) const SEPARATORS: [char; 1] = ['/'];
+/// The variable that names the user's home directory, and how errors write it.
+pub(crate) const HOME: &str = "HOME";
+pub(crate) const HOME_NAME: &str = "$HOME";
+
+/// What watches directories for changes.
+pub(crate) type Watcher = OwnedFd;
+
+/// The name that a program was called by.
+pub(crate) fn program_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// What the system sees of an exit code: -1, of a process that a signal ended, is 255.
+pub(crate) fn exit_code(code: i64) -> i32 {
+    i32::from(code.to_le_bytes()[0])
+}
+
+/// Files that these options create get a mode.
+pub(crate) fn with_mode(options: &mut OpenOptions, mode: u32) -> &mut OpenOptions {
+    options.mode(mode)
+}
+
+/// Directories that this builder makes get a mode.
+pub(crate) fn directory_with_mode(builder: &mut DirBuilder, mode: u32) -> &mut DirBuilder {
+    builder.mode(mode)
+}
+
+/// The mode of a file.
+pub(crate) fn mode(found: &Metadata) -> u32 {
+    found.permissions().mode() & 0o777
+}
+
+/// Lets everybody run a file.
+pub(crate) fn make_executable(file: &File) -> io::Result<()> {
+    file.set_permissions(Permissions::from_mode(0o755))
+}
+
+pub(crate) fn symlink(target: &str, link: &str) -> io::Result<()> {
+    std::os::unix::fs::symlink(target, link)
+}
+
+/// A path on the volume where it would be without one; volumes have no names here.
+pub(crate) fn with_volume(path: String) -> String {
+    path
+}
+
+pub(crate) fn is_absolute(path: &str) -> bool {
+    path.starts_with('/')
+}
+
+pub(crate) fn temporary_directory() -> String {
+    std::env::var("TMPDIR").ok().filter(|path| !path.is_empty()).unwrap_or_else(|| "/tmp".to_owned())
+}
+
+/// Whether somebody listens on a socket.
+pub(crate) fn answers(socket: &str) -> bool {
+    UnixStream::connect(socket).is_ok()
+}
 
 /// Sets a variable of this process, which its commands inherit.
 pub(crate) fn set_env(name: &OsStr, value: &str) {
@@ -158,6 +230,28 @@ impl SignalSet {
     }
 }
 
+/// The signals that ask a program to end.
+pub(crate) struct EndSignals(SignalSet);
+
+impl EndSignals {
+    /// Holds them back from now on.
+    pub(crate) fn hold() -> Self {
+        let signals = SignalSet::of(&[libc::SIGINT, libc::SIGTERM]);
+        signals.block();
+        Self(signals)
+    }
+
+    /// Waits for one of them: its name.
+    pub(crate) fn wait(&self) -> &'static str {
+        if self.0.wait() == libc::SIGINT { "interrupt" } else { "terminated" }
+    }
+}
+
+/// Lets the signals that end a program end this one again.
+pub(crate) fn let_signals_end_us() {
+    meaningless_signals().restore();
+}
+
 fn owned(descriptor: RawFd) -> io::Result<OwnedFd> {
     if descriptor < 0 {
         return Err(io::Error::last_os_error());
@@ -183,10 +277,10 @@ pub(crate) fn kill(process: i32, signal: i32) {
 }
 
 /// Waits until one of the descriptors can be read or the time is over. `None` descriptors are left out.
-pub(crate) fn poll(descriptors: &[Option<BorrowedFd<'_>>], timeout: Option<Duration>) {
+pub(crate) fn poll(descriptors: &[Option<&OwnedFd>], timeout: Option<Duration>) {
     let mut polled = [libc::pollfd { fd: -1, events: libc::POLLIN, revents: 0 }; 4];
     for (slot, descriptor) in polled.iter_mut().zip(descriptors) {
-        slot.fd = descriptor.map_or(-1, |descriptor| descriptor.as_raw_fd());
+        slot.fd = descriptor.map_or(-1, OwnedFd::as_raw_fd);
     }
     let timeout = timeout.map(|time| libc::timespec {
         tv_sec: libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX),
@@ -227,15 +321,15 @@ pub(crate) fn drain(descriptor: &OwnedFd) {
     while unsafe { libc::read(descriptor.as_raw_fd(), buffer.as_mut_ptr().cast(), mem::size_of_val(&buffer)) } > 0 {}
 }
 
-/// What `stat` says of a path, links followed: its size, or the error's number.
-pub(crate) fn size(path: &CStr) -> Result<i64, i32> {
+/// The size of what a path leads to, links followed.
+pub(crate) fn size(path: &CStr) -> io::Result<u64> {
     // SAFETY: the structure is plain numbers.
     let mut found: libc::stat = unsafe { mem::zeroed() };
     // SAFETY: the path ends in a null byte and the structure is valid.
     if unsafe { libc::stat(path.as_ptr(), &raw mut found) } == 0 {
-        Ok(found.st_size)
+        Ok(u64::try_from(found.st_size).unwrap_or_default())
     } else {
-        Err(io::Error::last_os_error().raw_os_error().unwrap_or_default())
+        Err(io::Error::last_os_error())
     }
 }
 
