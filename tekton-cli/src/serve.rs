@@ -30,7 +30,7 @@ pub(crate) async fn serve(arguments: &ServeArguments) -> Result<ExitCode, String
     let kept = arguments.data_dir.as_deref();
     let data = match kept {
         Some(dir) => dir.to_owned(),
-        None => run::data_dir()?,
+        None => run::data_dir(),
     };
     let persistent = kept.is_some();
     let mut node = NodeOptions { ephemeral: !persistent, ..cluster::node(&arguments.node, &data)? };

@@ -15,6 +15,8 @@ use serde_json::Value;
 mod explain;
 #[path = "cli/history.rs"]
 mod history;
+#[path = "cli/killed.rs"]
+mod killed;
 #[path = "cli/kubectl.rs"]
 mod kubectl;
 #[path = "cli/pod_diff.rs"]

@@ -42,7 +42,7 @@ pub(crate) async fn run(arguments: &RunArguments) -> Result<ExitCode, String> {
 
     let data = match &arguments.data_dir {
         Some(dir) => dir.clone(),
-        None => data_dir()?,
+        None => data_dir(),
     };
     let directories = overrides.workspaces.iter().filter_map(|workspace| match &workspace.source {
         Source::Directory(path) => Some(path.clone()),
@@ -148,8 +148,9 @@ fn overrides(arguments: &RunArguments) -> Result<Overrides, String> {
     })
 }
 
-/// A new folder for volumes and logs; the node removes it at its end, unless it is to be kept.
-pub(crate) fn data_dir() -> Result<PathBuf, String> {
-    let folder = tempfile::Builder::new().prefix("tekton-").tempdir();
-    Ok(folder.map_err(|error| format!("failed to make a folder for volumes and logs: {error}"))?.keep())
+/// A new folder for volumes and logs. The node makes it, and removes it at its end unless it is to be kept.
+pub(crate) fn data_dir() -> PathBuf {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    let random = RandomState::new().build_hasher().finish();
+    std::env::temp_dir().join(format!("tekton-{random:016x}"))
 }

@@ -1,11 +1,11 @@
-//! Removes the directory of a node that was killed before it could do so itself.
+//! Removes the directories of a node that was killed before it could do so itself.
 
 use std::io;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
-/// A process that waits for the end of this one, and then removes a directory.
+/// A process that waits for the end of this one, and then removes directories.
 #[derive(Debug)]
 pub(super) struct Janitor {
     child: Child,
@@ -14,14 +14,18 @@ pub(super) struct Janitor {
 }
 
 /// Waits for the end of its input; containers have died by then, or are dying, so it tries a few times.
-const SCRIPT: &str = "trap '' INT TERM HUP; cat >/dev/null; for i in 1 2 3 4 5 6 7 8 9 10; do \
-    chmod -R u+rwX \"$0\" 2>/dev/null; rm -rf \"$0\" 2>/dev/null; [ -e \"$0\" ] || break; sleep 0.1; done";
+/// Of control groups only the directories can be removed.
+const SCRIPT: &str = "trap '' INT TERM HUP; cat >/dev/null; for i in 1 2 3 4 5 6 7 8 9 10; do left=; \
+    for d in \"$@\"; do [ -e \"$d\" ] || continue; case \"$d\" in \
+    /sys/fs/cgroup/*) find \"$d\" -depth -type d -exec rmdir {} + ;; \
+    *) chmod -R u+rwX \"$d\"; rm -rf \"$d\" ;; esac 2>/dev/null; [ -e \"$d\" ] && left=$d; done; \
+    [ \"$left\" ] || break; sleep 0.1; done";
 
 impl Janitor {
-    pub(super) fn watch(dir: &Path) -> io::Result<Self> {
+    pub(super) fn watch<'a>(dirs: impl Iterator<Item = &'a PathBuf>) -> io::Result<Self> {
         let mut child = Command::new("/bin/sh")
-            .args(["-c", SCRIPT])
-            .arg(dir)
+            .args(["-c", SCRIPT, "tekton-janitor"])
+            .args(dirs)
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::null())

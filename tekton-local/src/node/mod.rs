@@ -4,8 +4,10 @@
 
 mod binaries;
 mod env;
+mod events;
 mod expand;
 mod fields;
+mod health;
 mod janitor;
 mod logs;
 mod probe;
@@ -21,7 +23,7 @@ pub use logs::{LogRange, Logs};
 
 use crate::images::KnownImages;
 use crate::runtime::engine::EngineRuntime;
-use crate::runtime::host::HostRuntime;
+use crate::runtime::host::{HostRuntime, cgroup};
 use crate::runtime::{Runtime, RuntimeChoice, StartError};
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
@@ -29,11 +31,12 @@ use kube::runtime::watcher;
 use kube::{Api, Client};
 use std::collections::BTreeMap;
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use tekton_controller::ImageConfigs;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 /// How a node behaves.
@@ -110,11 +113,32 @@ struct Context {
     allowed_host_paths: Vec<PathBuf>,
     /// What no container may see of the host.
     hidden: Vec<PathBuf>,
+    /// Where volumes in memory are.
+    memory: PathBuf,
+    /// The claims that one pod has for itself.
+    claims: volumes::claims::Exclusive,
+    recorder: events::Recorder,
 }
 
 impl Context {
     fn allows_host_path(&self, path: &std::path::Path) -> bool {
         self.allow_host_path || self.allowed_host_paths.iter().any(|allowed| allowed == path)
+    }
+
+    /// Makes the directory of volumes in memory. Gives whether this machine has memory for files.
+    fn prepare_memory(&self) -> io::Result<bool> {
+        use std::os::unix::fs::MetadataExt;
+        if !self.memory.parent().is_some_and(std::path::Path::is_dir) {
+            return Ok(false);
+        }
+        match std::fs::DirBuilder::new().mode(0o700).create(&self.memory) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                let found = std::fs::symlink_metadata(&self.memory)?;
+                let ours = found.is_dir() && found.uid() == crate::runtime::host::sys::effective_ids().0;
+                if ours { Ok(true) } else { Err(error) }
+            }
+            made => made.map(|()| true),
+        }
     }
 
     fn pod_dir(&self, pod: &Pod) -> PathBuf {
@@ -133,7 +157,9 @@ pub struct NodeHandle {
     tasks: Vec<JoinHandle<()>>,
     stop: watch::Sender<bool>,
     data_dir: PathBuf,
+    memory: PathBuf,
     janitor: Option<janitor::Janitor>,
+    evictions: mpsc::UnboundedSender<(String, String)>,
 }
 
 impl std::fmt::Debug for NodeHandle {
@@ -154,10 +180,17 @@ impl Node {
             let path = path.clone();
             move |source| NodeError::Directory { path, source }
         };
-        std::fs::create_dir_all(&data_dir).map_err(failed(&data_dir))?;
+        let data_dir = real(&data_dir);
+        let memory = PathBuf::from("/dev/shm").join(own_name(&data_dir));
+        // What removes the directories is there before they are, so that nothing is left however soon this process ends.
+        let mut janitor = None;
+        if ephemeral {
+            let outside = cgroup::directories(&data_dir);
+            let all = [&data_dir, &memory].into_iter().chain(&outside);
+            janitor = Some(janitor::Janitor::watch(all).map_err(failed(&data_dir))?);
+        }
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&data_dir).map_err(failed(&data_dir))?;
         let data_dir = std::fs::canonicalize(&data_dir).map_err(failed(&data_dir))?;
-        let janitor =
-            if ephemeral { Some(janitor::Janitor::watch(&data_dir).map_err(failed(&data_dir))?) } else { None };
         let (runtime, checked) = match choose(runtime, &data_dir, images).await {
             Ok(runtime) => {
                 let checked = runtime.check().await;
@@ -172,6 +205,7 @@ impl Node {
             return Err(NodeError::Runtime(checked.expect_err("a runtime that is there failed its check")));
         };
         let logs = Arc::new(Logs::new(data_dir.join("pods")));
+        let (recorder, recording) = events::Recorder::start(client.clone(), name.clone());
         let ctx = Arc::new(Context {
             client,
             node: name,
@@ -181,11 +215,19 @@ impl Node {
             hidden: std::iter::once(data_dir.clone()).chain(hidden.iter().map(|path| real(path))).collect(),
             data_dir: data_dir.clone(),
             runtime,
+            memory: memory.clone(),
+            claims: volumes::claims::Exclusive::default(),
+            recorder,
         });
         let (stop, stopped) = watch::channel(false);
         let runtime = ctx.runtime.clone();
-        let tasks = vec![tokio::spawn(pods(ctx.clone(), stopped.clone())), tokio::spawn(claims(ctx, stopped))];
-        Ok(NodeHandle { logs, runtime, tasks, stop, data_dir, janitor })
+        let (evictions, asked) = mpsc::unbounded_channel();
+        let tasks = vec![
+            tokio::spawn(pods(ctx.clone(), stopped.clone(), asked)),
+            tokio::spawn(claims(ctx, stopped)),
+            recording,
+        ];
+        Ok(NodeHandle { logs, runtime, tasks, stop, data_dir, memory, janitor, evictions })
     }
 }
 
@@ -205,6 +247,12 @@ impl NodeHandle {
         self.runtime.image_configs()
     }
 
+    /// Evicts a pod, by its UID, as a kubelet does that runs short of something: the pod fails with this message.
+    pub fn evict(&self, uid: impl Into<String>, message: impl Into<String>) {
+        // A node that has ended has no pods.
+        drop(self.evictions.send((uid.into(), message.into())));
+    }
+
     /// Ends every container at once and waits until nothing is left.
     pub async fn shutdown(mut self) {
         self.stop.send_replace(true);
@@ -212,6 +260,7 @@ impl NodeHandle {
             // A task that panicked has ended too.
             drop(task.await);
         }
+        remove(self.memory.clone()).await;
         if let Some(janitor) = self.janitor.take() {
             remove(self.data_dir.clone()).await;
             janitor.dismiss();
@@ -252,6 +301,14 @@ fn host_runtime(data_dir: &std::path::Path, images: Arc<KnownImages>) -> io::Res
     Ok(HostRuntime::new(data_dir.join("staging"), Some(programs))?.with_images(images))
 }
 
+/// The name of what a node makes outside its data directory.
+pub(crate) fn own_name(data_dir: &std::path::Path) -> String {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    data_dir.hash(&mut hasher);
+    format!("tekton-{:016x}", hasher.finish())
+}
+
 /// A path without links, whether or not its last part is there yet.
 fn real(path: &std::path::Path) -> PathBuf {
     let resolved = || {
@@ -283,19 +340,37 @@ fn open_up(dir: &std::path::Path) {
     }
 }
 
-type Workers = BTreeMap<String, (watch::Sender<Option<Arc<Pod>>>, JoinHandle<()>)>;
+/// What the node holds of a pod that runs.
+struct Running {
+    updates: watch::Sender<Option<Arc<Pod>>>,
+    events: mpsc::UnboundedSender<worker::Event>,
+    task: JoinHandle<()>,
+}
+
+type Workers = BTreeMap<String, Running>;
 
 /// The scheduler whose part this node takes.
 const SCHEDULER: &str = "default-scheduler";
 
 /// Watches pods and keeps a worker for each that is this node's.
-async fn pods(ctx: Arc<Context>, mut stopped: watch::Receiver<bool>) {
+async fn pods(
+    ctx: Arc<Context>,
+    mut stopped: watch::Receiver<bool>,
+    mut evictions: mpsc::UnboundedReceiver<(String, String)>,
+) {
     let mut workers = Workers::new();
     let mut events = pin!(watcher(Api::<Pod>::all(ctx.client.clone()), watcher::Config::default()));
     let mut listed: Option<Vec<String>> = None;
     loop {
         let event = tokio::select! {
             event = events.next() => event,
+            Some((uid, message)) = evictions.recv() => {
+                if let Some(running) = workers.get(&uid) {
+                    // A worker that has ended has nothing left to evict.
+                    drop(running.events.send(worker::Event::Evicted { message }));
+                }
+                continue;
+            }
             _ = stopped.changed() => break,
         };
         match event {
@@ -323,9 +398,9 @@ async fn pods(ctx: Arc<Context>, mut stopped: watch::Receiver<bool>) {
     }
     let ending: Vec<JoinHandle<()>> = workers
         .into_values()
-        .map(|(updates, task)| {
-            drop(updates);
-            task
+        .map(|running| {
+            drop(running.updates);
+            running.task
         })
         .collect();
     for task in ending {
@@ -336,8 +411,8 @@ async fn pods(ctx: Arc<Context>, mut stopped: watch::Receiver<bool>) {
 
 fn apply(ctx: &Arc<Context>, workers: &mut Workers, pod: Pod) {
     let uid = pod.metadata.uid.clone().unwrap_or_default();
-    if let Some((updates, _)) = workers.get(&uid) {
-        updates.send_replace(Some(Arc::new(pod)));
+    if let Some(running) = workers.get(&uid) {
+        running.updates.send_replace(Some(Arc::new(pod)));
         return;
     }
     let spec = pod.spec.as_ref();
@@ -354,14 +429,15 @@ fn apply(ctx: &Arc<Context>, workers: &mut Workers, pod: Pod) {
     }
     let pod = Arc::new(pod);
     let (updates, receiver) = watch::channel(Some(pod.clone()));
-    let task = tokio::spawn(worker::Worker::new(ctx.clone(), pod, receiver).run());
-    workers.retain(|_, (_, task)| !task.is_finished());
-    workers.insert(uid, (updates, task));
+    let (events, heard) = mpsc::unbounded_channel();
+    let task = tokio::spawn(worker::Worker::new(ctx.clone(), pod, receiver, (events.clone(), heard)).run());
+    workers.retain(|_, running| !running.task.is_finished());
+    workers.insert(uid, Running { updates, events, task });
 }
 
 fn forget(workers: &mut Workers, uid: &str) {
-    if let Some((updates, _)) = workers.get(uid) {
-        updates.send_replace(None);
+    if let Some(running) = workers.get(uid) {
+        running.updates.send_replace(None);
     }
 }
 

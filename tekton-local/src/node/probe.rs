@@ -1,6 +1,6 @@
 //! Probes and lifecycle hooks: commands, HTTP requests and connections that tell how a container does.
 
-use crate::runtime::{Container as Process, ExecSpec};
+use crate::runtime::{Container as Process, ExecSpec, Output};
 use k8s_openapi::api::core::v1::{Container, ExecAction, HTTPGetAction, LifecycleHandler, Probe};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use std::fmt::Write as _;
@@ -35,48 +35,73 @@ fn seconds(value: Option<i32>, default: u64) -> Duration {
 }
 
 /// Carries a probe out once.
-pub(super) async fn once(probe: &Probe, container: &Container, process: &Arc<dyn Process>) -> bool {
+///
+/// Errors: why it failed, in the kubelet's words.
+pub(super) async fn once(probe: &Probe, container: &Container, process: &Arc<dyn Process>) -> Result<(), String> {
     let check = async {
         if let Some(action) = &probe.exec {
             exec(action, process).await
         } else if let Some(action) = &probe.http_get {
             http(action, container, process).await
         } else if let Some(action) = &probe.tcp_socket {
-            connect(action.host.as_deref(), &action.port, container, process).await.is_some()
+            connect(action.host.as_deref(), &action.port, container, process).await.map(drop)
         } else if let Some(action) = &probe.grpc {
             // The health service is not asked; a server that accepts connections counts as serving.
-            connect(None, &IntOrString::Int(action.port), container, process).await.is_some()
+            connect(None, &IntOrString::Int(action.port), container, process).await.map(drop)
         } else {
-            true
+            Ok(())
         }
     };
-    timeout(seconds(probe.timeout_seconds, 1), check).await.unwrap_or(false)
+    let limit = seconds(probe.timeout_seconds, 1);
+    timeout(limit, check).await.unwrap_or_else(|_late| {
+        let what = if probe.exec.is_some() { "command" } else { "probe" };
+        Err(format!("{what} timed out after {}s", limit.as_secs()))
+    })
 }
 
-/// Carries a lifecycle hook out. Gives whether it succeeded.
-pub(super) async fn hook(handler: &LifecycleHandler, container: &Container, process: &Arc<dyn Process>) -> bool {
+/// Carries a lifecycle hook out.
+///
+/// Errors: why it failed.
+pub(super) async fn hook(
+    handler: &LifecycleHandler,
+    container: &Container,
+    process: &Arc<dyn Process>,
+) -> Result<(), String> {
     if let Some(action) = &handler.exec {
         exec(action, process).await
     } else if let Some(action) = &handler.http_get {
         http(action, container, process).await
     } else if let Some(action) = &handler.sleep {
         tokio::time::sleep(Duration::from_secs(u64::try_from(action.seconds).unwrap_or(0))).await;
-        true
+        Ok(())
     } else {
-        true
+        Ok(())
     }
 }
 
-async fn exec(action: &ExecAction, process: &Arc<dyn Process>) -> bool {
+async fn exec(action: &ExecAction, process: &Arc<dyn Process>) -> Result<(), String> {
     let spec = ExecSpec { argv: action.command.clone().unwrap_or_default(), ..ExecSpec::default() };
-    let Ok(mut executed) = process.exec(spec).await else { return false };
-    let (mut out, mut err) = (tokio::io::sink(), tokio::io::sink());
+    let mut executed = process.exec(spec).await.map_err(|error| error.to_string())?;
+    let (mut out, mut err) = (Vec::new(), Vec::new());
     let (exit, ..) = tokio::join!(
         executed.process.wait(),
-        tokio::io::copy(&mut executed.stdout, &mut out),
-        tokio::io::copy(&mut executed.stderr, &mut err),
+        keep(&mut executed.stdout, &mut out),
+        keep(&mut executed.stderr, &mut err)
     );
-    exit.code == 0
+    if exit.code == 0 {
+        return Ok(());
+    }
+    out.extend_from_slice(&err);
+    Err(String::from_utf8_lossy(&out).into_owned())
+}
+
+/// Reads a stream to its end and keeps the beginning.
+async fn keep(from: &mut Output, kept: &mut Vec<u8>) {
+    const KEPT: usize = 10 * 1024;
+    let mut chunk = [0; 1024];
+    while let Ok(read @ 1..) = from.read(&mut chunk).await {
+        kept.extend_from_slice(&chunk[..read.min(KEPT - kept.len())]);
+    }
 }
 
 fn port(port: &IntOrString, container: &Container) -> Option<u16> {
@@ -94,22 +119,31 @@ async fn connect(
     wanted: &IntOrString,
     container: &Container,
     process: &Arc<dyn Process>,
-) -> Option<TcpStream> {
+) -> Result<TcpStream, String> {
     let host = host.filter(|h| !h.is_empty()).map_or_else(|| process.address(), str::to_owned);
-    TcpStream::connect((host, port(wanted, container)?)).await.ok()
+    let Some(port) = port(wanted, container) else { return Err("couldn't find a port of that name".to_owned()) };
+    TcpStream::connect((host.as_str(), port)).await.map_err(|error| {
+        let why = match error.kind() {
+            std::io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
+            _ => error.to_string(),
+        };
+        format!("dial tcp {host}:{port}: connect: {why}")
+    })
 }
 
 /// A GET request; status 200 to 399 is success. For HTTPS the connection alone counts.
-async fn http(action: &HTTPGetAction, container: &Container, process: &Arc<dyn Process>) -> bool {
-    let Some(mut stream) = connect(action.host.as_deref(), &action.port, container, process).await else {
-        return false;
-    };
-    if action.scheme.as_deref() == Some("HTTPS") {
-        return true;
-    }
+async fn http(action: &HTTPGetAction, container: &Container, process: &Arc<dyn Process>) -> Result<(), String> {
     let path = action.path.as_deref().filter(|p| !p.is_empty()).unwrap_or("/");
     let slash = if path.starts_with('/') { "" } else { "/" };
     let host = action.host.as_deref().filter(|h| !h.is_empty()).map_or_else(|| process.address(), str::to_owned);
+    let scheme = if action.scheme.as_deref() == Some("HTTPS") { "https" } else { "http" };
+    let mut stream = connect(action.host.as_deref(), &action.port, container, process).await.map_err(|why| {
+        let port = port(&action.port, container).unwrap_or(0);
+        format!("Get \"{scheme}://{host}:{port}{slash}{path}\": {why}")
+    })?;
+    if scheme == "https" {
+        return Ok(());
+    }
     let mut request = format!("GET {slash}{path} HTTP/1.1\r\nUser-Agent: kube-probe/1.37\r\nConnection: close\r\n");
     let headers = action.http_headers.iter().flatten();
     let mut named_host = false;
@@ -122,9 +156,7 @@ async fn http(action: &HTTPGetAction, container: &Container, process: &Arc<dyn P
         let _ = write!(request, "Host: {host}\r\n");
     }
     request.push_str("\r\n");
-    if stream.write_all(request.as_bytes()).await.is_err() {
-        return false;
-    }
+    stream.write_all(request.as_bytes()).await.map_err(|error| error.to_string())?;
     let mut head = Vec::new();
     let mut chunk = [0; 256];
     while head.len() < 12 {
@@ -135,5 +167,9 @@ async fn http(action: &HTTPGetAction, container: &Container, process: &Arc<dyn P
     }
     let status: Option<u16> =
         std::str::from_utf8(head.get(9..12).unwrap_or_default()).ok().and_then(|s| s.parse().ok());
-    head.starts_with(b"HTTP/1.") && status.is_some_and(|s| (200..400).contains(&s))
+    match status.filter(|_| head.starts_with(b"HTTP/1.")) {
+        Some(200..400) => Ok(()),
+        Some(status) => Err(format!("HTTP probe failed with statuscode: {status}")),
+        None => Err("the answer is not HTTP".to_owned()),
+    }
 }

@@ -52,7 +52,8 @@ pub(super) struct Slot {
     /// The image was replaced while it ran; it goes on as a process that does nothing.
     pub(super) replaced: bool,
     pub(super) retry_at: Option<Instant>,
-    pub(super) backoff: Duration,
+    /// How long the next restart waits; `None` before the first, which does not.
+    pub(super) backoff: Option<Duration>,
     pub(super) probes: Vec<tokio::task::JoinHandle<()>>,
 }
 
@@ -74,7 +75,7 @@ impl Slot {
             stopping: false,
             replaced: false,
             retry_at: None,
-            backoff: Duration::from_secs(10),
+            backoff: None,
             probes: Vec::new(),
         }
     }

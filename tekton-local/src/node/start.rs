@@ -1,8 +1,8 @@
 //! From a container of a Pod to what its runtime needs, and the life of the process that comes of it.
 
-use super::slot::{Slot, now};
+use super::slot::now;
 use super::volumes::Volumes;
-use super::worker::Event;
+use super::worker::{Check, Event};
 use super::{Context, env, expand, fields, probe};
 use crate::runtime::{ContainerSpec, Mount, Pull, StartError};
 use k8s_openapi::api::core::v1::{Container, Pod, SecurityContext};
@@ -75,7 +75,7 @@ impl Launch {
                     true
                 };
                 tokio::select! {
-                    ok = probe::hook(handler, &self.container, &process) => !ok,
+                    done = probe::hook(handler, &self.container, &process) => done.is_err(),
                     ended = ended => !ended,
                 }
             }
@@ -83,7 +83,7 @@ impl Launch {
         };
         drop(self.events.send(Event::Started { index, attempt, process: process.clone(), since: since.clone() }));
         if hook_failed {
-            drop(self.events.send(Event::Unhealthy { index, attempt }));
+            drop(self.events.send(Event::Unhealthy { index, attempt, check: Check::PostStart }));
         }
         let exit = process.wait().await;
         self.ctx.logs.rests(&uid, &name);
@@ -208,75 +208,4 @@ impl Identity {
             non_root: own.and_then(|s| s.run_as_non_root).or(of_pod.and_then(|s| s.run_as_non_root)) == Some(true),
         }
     }
-}
-
-/// Stops a container: its hook, SIGTERM, then SIGKILL when the grace is over.
-pub(super) async fn stop(container: Container, process: Arc<dyn crate::runtime::Container>, grace: Duration) {
-    let end = tokio::time::Instant::now() + grace;
-    if let Some(handler) = container.lifecycle.as_ref().and_then(|l| l.pre_stop.as_ref())
-        && !grace.is_zero()
-    {
-        drop(tokio::time::timeout_at(end, probe::hook(handler, &container, &process)).await);
-    }
-    if !grace.is_zero() {
-        process.signal(libc::SIGTERM);
-        if tokio::time::timeout_at(end, process.wait()).await.is_ok() {
-            return;
-        }
-    }
-    process.signal(libc::SIGKILL);
-}
-
-/// Starts the probes of a container that has started.
-pub(super) fn watch(slot: &mut Slot, index: usize, attempt: i32, events: &UnboundedSender<Event>) {
-    let Some(process) = slot.process.clone() else { return };
-    let container = Arc::new(slot.spec.clone());
-    let events = events.clone();
-    let task = tokio::spawn(async move {
-        if let Some(probe) = &container.startup_probe {
-            let rhythm = probe::Rhythm::of(probe);
-            tokio::time::sleep(rhythm.delay).await;
-            let mut failures = 0;
-            while !probe::once(probe, &container, &process).await {
-                failures += 1;
-                if failures >= rhythm.failures {
-                    drop(events.send(Event::Unhealthy { index, attempt }));
-                    return;
-                }
-                tokio::time::sleep(rhythm.period).await;
-            }
-            drop(events.send(Event::StartedUp { index, attempt }));
-        }
-        let readiness = async {
-            let Some(probe) = &container.readiness_probe else { return };
-            let rhythm = probe::Rhythm::of(probe);
-            tokio::time::sleep(rhythm.delay).await;
-            let (mut ready, mut streak) = (false, 0);
-            loop {
-                let ok = probe::once(probe, &container, &process).await;
-                streak = if ok == ready { 0 } else { streak + 1 };
-                if streak >= if ready { rhythm.failures } else { rhythm.successes } {
-                    (ready, streak) = (ok, 0);
-                    drop(events.send(Event::Ready { index, attempt, ready }));
-                }
-                tokio::time::sleep(rhythm.period).await;
-            }
-        };
-        let liveness = async {
-            let Some(probe) = &container.liveness_probe else { return };
-            let rhythm = probe::Rhythm::of(probe);
-            tokio::time::sleep(rhythm.delay).await;
-            let mut failures = 0;
-            loop {
-                failures = if probe::once(probe, &container, &process).await { 0 } else { failures + 1 };
-                if failures >= rhythm.failures {
-                    drop(events.send(Event::Unhealthy { index, attempt }));
-                    return;
-                }
-                tokio::time::sleep(rhythm.period).await;
-            }
-        };
-        tokio::join!(readiness, liveness);
-    });
-    slot.probes.push(task);
 }

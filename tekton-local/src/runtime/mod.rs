@@ -186,6 +186,10 @@ pub trait Container: Send + Sync {
     fn image_id(&self) -> Option<String> {
         None
     }
+    /// What an Event says of the image when the container has started.
+    fn image_event(&self, image: &str) -> String {
+        format!("Container image \"{image}\" already present on machine")
+    }
     /// The address at which the servers of its Pod listen.
     fn address(&self) -> String {
         LOOPBACK.to_owned()

@@ -4,6 +4,7 @@ mod access;
 mod cluster;
 mod engine;
 mod informer;
+mod kubelet;
 mod node;
 mod restart;
 mod streams;

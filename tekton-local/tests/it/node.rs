@@ -1,8 +1,8 @@
 //! The node against the embedded API server: real pods, real processes.
 
-use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, Event, PersistentVolumeClaim, Pod, Secret};
 use kube::Api;
-use kube::api::{DeleteParams, LogParams, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, ListParams, LogParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -12,13 +12,13 @@ use tekton_local::{LocalCluster, Options};
 
 pub(crate) struct World {
     pub(crate) cluster: LocalCluster,
-    node: NodeHandle,
+    pub(crate) node: NodeHandle,
     pub(crate) pods: Api<Pod>,
-    dir: tempfile::TempDir,
+    pub(crate) dir: tempfile::TempDir,
 }
 
 impl World {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(RuntimeChoice::Host).await
     }
 
@@ -73,6 +73,23 @@ impl World {
         }
     }
 
+    /// Waits for an Event of a pod; gives how often it has come.
+    pub(crate) async fn event(&self, name: &str, reason: &str, message: &str) -> i32 {
+        let events = Api::<Event>::namespaced(self.cluster.client(), "default");
+        let begin = Instant::now();
+        loop {
+            let all = events.list(&ListParams::default()).await.expect("events").items;
+            let own: Vec<&Event> = all.iter().filter(|e| e.involved_object.name.as_deref() == Some(name)).collect();
+            let found = |e: &&&Event| e.reason.as_deref() == Some(reason) && e.message.as_deref() == Some(message);
+            if let Some(event) = own.iter().find(found) {
+                return event.count.unwrap_or(0);
+            }
+            let told: Vec<_> = own.iter().map(|e| (e.reason.as_deref(), e.message.as_deref())).collect();
+            assert!(begin.elapsed() < Duration::from_secs(20), "{reason} {message}: {told:#?}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     pub(crate) async fn logs(&self, name: &str, container: &str) -> String {
         let params = LogParams { container: Some(container.to_owned()), ..LogParams::default() };
         self.pods.logs(name, &params).await.expect("logs")
@@ -99,7 +116,7 @@ pub(crate) fn state(pod: &Pod, container: &str) -> Value {
     serde_json::to_value(all.into_iter().find(|c| c.name == container)).expect("JSON")
 }
 
-fn sh(name: &str, script: &str) -> Value {
+pub(crate) fn sh(name: &str, script: &str) -> Value {
     json!({ "name": name, "image": "image", "command": ["sh", "-c", script] })
 }
 
@@ -356,14 +373,24 @@ async fn native_sidecars_start_first_and_end_last() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn containers_restart_as_the_policy_says() {
     let world = World::new().await;
-    let mut container = sh("c", "[ -f /workspace/x/again ] && exit 0; touch /workspace/x/again; exit 1");
+    let script = "echo x >> /workspace/x/n; [ $(wc -l < /workspace/x/n) -ge 2 ] || exit 1";
+    let mut container = sh("c", script);
     container["volumeMounts"] = json!([{ "name": "x", "mountPath": "/workspace/x" }]);
-    world.create("again", json!({ "restartPolicy": "OnFailure", "containers": [container], "volumes": [{ "name": "x", "emptyDir": {} }] })).await;
-    let pod = world.until("again", |pod| pod.status.is_some() && state(pod, "c")["restartCount"] == 1).await;
-    assert_eq!(state(&pod, "c")["state"]["waiting"]["reason"], "CrashLoopBackOff");
-    assert_eq!(state(&pod, "c")["lastState"]["terminated"]["exitCode"], 1);
+    let volumes = json!([{ "name": "x", "emptyDir": {} }]);
+    world.create("again", json!({ "restartPolicy": "OnFailure", "containers": [container], "volumes": volumes })).await;
+    let begin = Instant::now();
     let pod = world.done("again").await;
-    assert_eq!(phase(&pod), "Succeeded");
+    assert_eq!((phase(&pod), &state(&pod, "c")["restartCount"]), ("Succeeded", &json!(1)));
+    assert_eq!(state(&pod, "c")["lastState"]["terminated"]["exitCode"], 1);
+    assert!(begin.elapsed() < Duration::from_secs(9), "the first restart does not wait");
+
+    world.create("crash", json!({ "restartPolicy": "Always", "containers": [sh("c", "exit 1")] })).await;
+    let pod = world.until("crash", |pod| pod.status.is_some() && state(pod, "c")["restartCount"] == 2).await;
+    let waiting = state(&pod, "c")["state"]["waiting"].clone();
+    assert_eq!(waiting["reason"], "CrashLoopBackOff");
+    let name = format!("crash_default({})", pod.metadata.uid.as_deref().unwrap_or_default());
+    assert_eq!(waiting["message"], format!("back-off 10s restarting failed container=c pod={name}"));
+    world.event("crash", "BackOff", &format!("Back-off restarting failed container c in pod {name}")).await;
     world.end().await;
 }
 

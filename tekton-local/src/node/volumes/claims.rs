@@ -6,11 +6,66 @@ use k8s_openapi::api::storage::v1::StorageClass;
 use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
-/// The directory of a claim, bound. Errors: a text for `FailedMount` or `Unschedulable`.
-pub(super) async fn directory(ctx: &Context, pod: &Pod, name: &str) -> Result<PathBuf, String> {
+/// The pods that have a claim of mode `ReadWriteOncePod` for themselves, by namespace and name of the claim.
+#[derive(Debug, Default)]
+pub(in crate::node) struct Exclusive(Mutex<BTreeMap<(String, String), String>>);
+
+impl Exclusive {
+    /// Gives claims to a pod, all or none of them.
+    fn enter(&self, uid: &str, claims: &[(String, String)]) -> bool {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let free = claims.iter().all(|claim| held.get(claim).is_none_or(|holder| holder == uid));
+        if free {
+            held.extend(claims.iter().map(|claim| (claim.clone(), uid.to_owned())));
+        }
+        free
+    }
+
+    /// A pod that has ended lets go of its claims.
+    pub(in crate::node) fn leave(&self, uid: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, holder| holder != uid);
+    }
+}
+
+/// Whether the claims of a pod let it run now.
+///
+/// Errors: why no node takes it, in the scheduler's words.
+pub(in crate::node) async fn admit(ctx: &Context, pod: &Pod) -> Result<(), String> {
+    let namespace = pod.metadata.namespace.as_deref().unwrap_or("default");
+    let volumes = pod.spec.iter().flat_map(|spec| spec.volumes.iter().flatten());
+    let names = volumes.filter_map(|volume| Some(volume.persistent_volume_claim.as_ref()?.claim_name.as_str()));
+    let api = Api::<PersistentVolumeClaim>::namespaced(ctx.client.clone(), namespace);
+    let mut exclusive = Vec::new();
+    for name in names {
+        match api.get_opt(name).await {
+            Ok(None) => return Err(format!("persistentvolumeclaim \"{name}\" not found")),
+            Ok(Some(claim)) if claim.metadata.deletion_timestamp.is_some() => {
+                return Err(format!("persistentvolumeclaim \"{name}\" is being deleted"));
+            }
+            Ok(Some(claim)) if modes(&claim).iter().any(|mode| mode == "ReadWriteOncePod") => {
+                exclusive.push((namespace.to_owned(), name.to_owned()));
+            }
+            // A server that does not answer now is asked again when the volume is made.
+            Ok(Some(_)) | Err(_) => {}
+        }
+    }
+    if ctx.claims.enter(pod.metadata.uid.as_deref().unwrap_or_default(), &exclusive) {
+        return Ok(());
+    }
+    Err("1 node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode".to_owned())
+}
+
+fn modes(claim: &PersistentVolumeClaim) -> &[String] {
+    claim.spec.as_ref().and_then(|spec| spec.access_modes.as_deref()).unwrap_or_default()
+}
+
+/// The directory of a claim, bound, and whether it is only read. Errors: a text for `FailedMount`.
+pub(super) async fn directory(ctx: &Context, pod: &Pod, name: &str) -> Result<(PathBuf, bool), String> {
     let namespace = pod.metadata.namespace.as_deref().unwrap_or("default");
     let claims = Api::<PersistentVolumeClaim>::namespaced(ctx.client.clone(), namespace);
     let claim = claims
@@ -21,7 +76,8 @@ pub(super) async fn directory(ctx: &Context, pod: &Pod, name: &str) -> Result<Pa
     if claim.metadata.deletion_timestamp.is_some() {
         return Err(format!("persistentvolumeclaim \"{name}\" is being deleted"));
     }
-    ensure(ctx, &claim).await
+    let read_only = !modes(&claim).is_empty() && modes(&claim).iter().all(|mode| mode == "ReadOnlyMany");
+    Ok((ensure(ctx, &claim).await?, read_only))
 }
 
 /// Whether a claim is bound before a pod uses it: it names its volume, no class at all, or a class that exists here.

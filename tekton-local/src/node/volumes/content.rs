@@ -2,16 +2,16 @@
 
 use super::super::{Context, env, fields};
 use super::atomic::{File, Files};
-use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
-use k8s_openapi::api::core::v1::{
-    ConfigMap, DownwardAPIVolumeFile, KeyToPath, Pod, Secret, ServiceAccount, ServiceAccountTokenProjection, Volume,
-    VolumeProjection,
-};
-use kube::Api;
-use kube::api::PostParams;
+use super::tokens::Tokens;
+use k8s_openapi::api::core::v1::{ConfigMap, DownwardAPIVolumeFile, KeyToPath, Pod, Secret, Volume, VolumeProjection};
 
 /// The files of a volume, or `None` for a volume of another kind. Errors: a text for `FailedMount`.
-pub(super) async fn of(ctx: &Context, pod: &Pod, volume: &Volume) -> Result<Option<Files>, String> {
+pub(super) async fn of(
+    ctx: &Context,
+    pod: &Pod,
+    volume: &Volume,
+    tokens: &mut Tokens,
+) -> Result<Option<Files>, String> {
     let namespace = pod.metadata.namespace.as_deref().unwrap_or("default");
     let mut files = Files::new();
     if let Some(source) = &volume.config_map {
@@ -43,7 +43,7 @@ pub(super) async fn of(ctx: &Context, pod: &Pod, volume: &Volume) -> Result<Opti
         downward(&mut files, ctx, pod, source.items.iter().flatten(), mode(source.default_mode))?;
     } else if let Some(source) = &volume.projected {
         for part in source.sources.iter().flatten() {
-            projection(&mut files, ctx, pod, part, mode(source.default_mode)).await?;
+            projection(&mut files, ctx, pod, part, mode(source.default_mode), tokens).await?;
         }
     } else {
         return Ok(None);
@@ -57,6 +57,7 @@ async fn projection(
     pod: &Pod,
     part: &VolumeProjection,
     mode: u32,
+    tokens: &mut Tokens,
 ) -> Result<(), String> {
     let namespace = pod.metadata.namespace.as_deref().unwrap_or("default");
     if let Some(source) = &part.config_map
@@ -73,7 +74,7 @@ async fn projection(
         downward(files, ctx, pod, source.items.iter().flatten(), mode)?;
     }
     if let Some(source) = &part.service_account_token {
-        let token = token(ctx, pod, source).await?;
+        let token = tokens.get(ctx, pod, source).await?;
         files.insert(source.path.clone(), File { content: token.into_bytes(), mode });
     }
     Ok(())
@@ -96,28 +97,6 @@ fn downward<'a>(
         files.insert(item.path.clone(), File { content: value.into_bytes(), mode });
     }
     Ok(())
-}
-
-async fn token(ctx: &Context, pod: &Pod, source: &ServiceAccountTokenProjection) -> Result<String, String> {
-    let namespace = pod.metadata.namespace.as_deref().unwrap_or("default");
-    let account = pod
-        .spec
-        .as_ref()
-        .and_then(|s| s.service_account_name.as_deref())
-        .filter(|n| !n.is_empty())
-        .unwrap_or("default");
-    let request = TokenRequest {
-        spec: Some(TokenRequestSpec {
-            audiences: source.audience.clone().map(|audience| vec![audience]),
-            expiration_seconds: source.expiration_seconds,
-            ..TokenRequestSpec::default()
-        }),
-        ..TokenRequest::default()
-    };
-    let accounts = Api::<ServiceAccount>::namespaced(ctx.client.clone(), namespace);
-    let answer = accounts.create_token_request(account, &PostParams::default(), &request).await;
-    let answer = answer.map_err(|error| format!("failed to fetch token: {error}"))?;
-    Ok(answer.status.and_then(|status| status.token).unwrap_or_default())
 }
 
 fn data_of(map: ConfigMap) -> Vec<(String, Vec<u8>)> {

@@ -4,6 +4,8 @@ mod atomic;
 pub(super) mod claims;
 mod content;
 mod subpath;
+mod tokens;
+pub(super) mod usage;
 
 use super::Context;
 use crate::runtime::Mount;
@@ -27,6 +29,7 @@ struct Prepared {
 #[derive(Debug, Default)]
 pub(super) struct Volumes {
     volumes: BTreeMap<String, Prepared>,
+    tokens: tokens::Tokens,
 }
 
 static GENERATION: AtomicU64 = AtomicU64::new(1);
@@ -37,7 +40,7 @@ impl Volumes {
         let Some(spec) = &pod.spec else { return Ok(()) };
         for volume in spec.volumes.iter().flatten() {
             if !self.volumes.contains_key(&volume.name) {
-                let prepared = make(ctx, pod, volume)
+                let prepared = make(ctx, pod, volume, &mut self.tokens)
                     .await
                     .map_err(|error| format!("MountVolume.SetUp failed for volume \"{}\" : {error}", volume.name))?;
                 self.volumes.insert(volume.name.clone(), prepared);
@@ -58,7 +61,7 @@ impl Volumes {
                 continue;
             };
             // An object that has gone, or can't be read now, leaves the files as they are.
-            if let Ok(Some(files)) = content::of(ctx, pod, volume).await
+            if let Ok(Some(files)) = content::of(ctx, pod, volume, &mut self.tokens).await
                 && prepared.files.as_ref() != Some(&files)
                 && atomic::write(&prepared.path, &files, fs_group(pod), GENERATION.fetch_add(1, Ordering::Relaxed))
                     .is_ok()
@@ -128,15 +131,20 @@ fn fs_group(pod: &Pod) -> Option<u32> {
     u32::try_from(group).ok()
 }
 
-async fn make(ctx: &Context, pod: &Pod, volume: &Volume) -> Result<Prepared, String> {
-    let own = ctx.pod_dir(pod).join("volumes").join(&volume.name);
+async fn make(ctx: &Context, pod: &Pod, volume: &Volume, tokens: &mut tokens::Tokens) -> Result<Prepared, String> {
+    let mut own = ctx.pod_dir(pod).join("volumes").join(&volume.name);
     let text = |error: std::io::Error| error.to_string();
-    if let Some(files) = content::of(ctx, pod, volume).await? {
+    if let Some(files) = content::of(ctx, pod, volume, tokens).await? {
         std::fs::create_dir_all(&own).map_err(text)?;
         atomic::write(&own, &files, fs_group(pod), GENERATION.fetch_add(1, Ordering::Relaxed)).map_err(text)?;
         return Ok(Prepared { path: own, is_file: false, read_only: false, files: Some(files) });
     }
     if volume.empty_dir.is_some() || volume.ephemeral.is_some() {
+        if volume.empty_dir.as_ref().is_some_and(|dir| dir.medium.as_deref() == Some("Memory"))
+            && ctx.prepare_memory().map_err(text)?
+        {
+            own = ctx.memory.join(pod.metadata.uid.as_deref().unwrap_or("unknown")).join(&volume.name);
+        }
         std::fs::create_dir_all(&own).map_err(text)?;
         std::fs::set_permissions(&own, std::fs::Permissions::from_mode(0o777)).map_err(text)?;
         if let Some(group) = fs_group(pod) {
@@ -146,8 +154,9 @@ async fn make(ctx: &Context, pod: &Pod, volume: &Volume) -> Result<Prepared, Str
         return Ok(Prepared { path: own, is_file: false, read_only: false, files: None });
     }
     if let Some(claim) = &volume.persistent_volume_claim {
-        let path = claims::directory(ctx, pod, &claim.claim_name).await?;
-        return Ok(Prepared { path, is_file: false, read_only: claim.read_only == Some(true), files: None });
+        let (path, read_only) = claims::directory(ctx, pod, &claim.claim_name).await?;
+        let read_only = read_only || claim.read_only == Some(true);
+        return Ok(Prepared { path, is_file: false, read_only, files: None });
     }
     if let Some(host) = &volume.host_path {
         let path = PathBuf::from(&host.path);

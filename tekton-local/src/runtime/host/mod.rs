@@ -4,6 +4,7 @@
 //! `/workspace` and `/tekton` of its own. The network is the host's. All of it lives in a mount namespace and ends
 //! with the container's first process, which dies with this process.
 
+pub(crate) mod cgroup;
 mod child;
 mod plan;
 mod refusal;
@@ -44,12 +45,14 @@ pub struct HostRuntime {
     images: Arc<KnownImages>,
     shells: userland::Shells,
     path: String,
+    cgroups: Option<cgroup::Cgroups>,
 }
 
 impl HostRuntime {
-    /// Makes the runtime. `staging` is a directory of its own; `ko_app` is shown as `/ko-app`.
+    /// Makes the runtime. `staging` is a directory of its own in the node's; `ko_app` is shown as `/ko-app`.
     pub fn new(staging: PathBuf, ko_app: Option<PathBuf>) -> io::Result<Self> {
         std::fs::create_dir_all(&staging)?;
+        let cgroups = staging.parent().and_then(cgroup::Cgroups::of);
         let base = plan::Base { staging, ko_app, full_maps: sys::effective_ids().0 == 0, frozen: plan::frozen() };
         Ok(Self {
             base,
@@ -58,6 +61,7 @@ impl HostRuntime {
             images: Arc::default(),
             shells: userland::Shells::find(DEFAULT_PATH),
             path: search_path(),
+            cgroups,
         })
     }
 
@@ -101,11 +105,14 @@ impl HostRuntime {
         let (stdout, stdout_child) = stream()?;
         let (stderr, stderr_child) = stream()?;
         let stdio = [dev_null()?, stdout_child, stderr_child];
-        let pidfd = launch(&self.spawner, plan.clone(), stdio, None).await?;
-        let number = self.count.fetch_add(1, Ordering::Relaxed);
+        let id = container_id(&spec, self.count.fetch_add(1, Ordering::Relaxed));
+        let group = self.cgroups.as_ref().and_then(|groups| groups.make(&spec, id.trim_start_matches(SCHEME)));
+        let group = group.map(Arc::new);
+        let pidfd = launch(&self.spawner, plan.clone(), stdio, None, group.clone()).await?;
         let process = Process {
-            id: container_id(&spec, number),
+            id,
             pidfd,
+            cgroup: group,
             exit: OnceCell::new(),
             env: plan.env.clone(),
             spec,
@@ -150,6 +157,8 @@ impl Runtime for HostRuntime {
 struct Process {
     id: String,
     pidfd: Arc<AsyncFd<OwnedFd>>,
+    /// The group that limits it, when it has limits.
+    cgroup: Option<Arc<cgroup::Cgroup>>,
     exit: OnceCell<Exit>,
     env: Vec<std::ffi::CString>,
     spec: ContainerSpec,
@@ -159,21 +168,17 @@ struct Process {
 
 impl Process {
     async fn reap(&self) -> Exit {
-        loop {
-            let Ok(mut ready) = self.pidfd.readable().await else {
-                return Exit { code: 255, signal: None, out_of_memory: false };
-            };
+        let (code, signal) = loop {
+            let Ok(mut ready) = self.pidfd.readable().await else { break (255, None) };
             match sys::pidfd_reap(self.pidfd.get_ref().as_fd()) {
-                Ok(Some((libc::CLD_EXITED, code))) => return Exit { code, signal: None, out_of_memory: false },
-                Ok(Some((_, signal))) => {
-                    return Exit { code: 128 + signal, signal: Some(signal), out_of_memory: false };
-                }
+                Ok(Some((libc::CLD_EXITED, code))) => break (code, None),
+                Ok(Some((_, signal))) => break (128 + signal, Some(signal)),
                 Ok(None) => ready.clear_ready(),
-                Err(_) => {
-                    return Exit { code: 255, signal: None, out_of_memory: false };
-                }
+                Err(_) => break (255, None),
             }
-        }
+        };
+        let out_of_memory = self.cgroup.as_ref().is_some_and(|group| group.ran_out_of_memory());
+        Exit { code, signal, out_of_memory }
     }
 
     async fn run_inside(&self, exec: ExecSpec) -> Result<Executed, StartError> {
@@ -197,10 +202,11 @@ impl Process {
             env,
         });
         let (streams, theirs) = if exec.tty { terminal(exec.stdin)? } else { pipes(exec.stdin)? };
-        let pidfd = launch(&self.spawner, plan, theirs, Some(self.pidfd.clone())).await?;
+        let pidfd = launch(&self.spawner, plan, theirs, Some(self.pidfd.clone()), self.cgroup.clone()).await?;
         let process = Process {
             id: self.id.clone(),
             pidfd,
+            cgroup: None,
             exit: OnceCell::new(),
             env: self.env.clone(),
             spec: spec.clone(),
@@ -220,6 +226,10 @@ impl Process {
 impl Container for Process {
     fn id(&self) -> String {
         self.id.clone()
+    }
+
+    fn image_event(&self, image: &str) -> String {
+        format!("Container image \"{image}\" is not used: the host runtime runs this machine's programs")
     }
 
     fn wait(&self) -> BoxFuture<'_, Exit> {
@@ -249,13 +259,14 @@ async fn launch(
     plan: Arc<plan::Plan>,
     stdio: [OwnedFd; 3],
     enter: Option<Arc<AsyncFd<OwnedFd>>>,
+    cgroup: Option<Arc<cgroup::Cgroup>>,
 ) -> Result<Arc<AsyncFd<OwnedFd>>, StartError> {
     let enter = match &enter {
         Some(fd) => Some(Arc::new(fd.get_ref().try_clone().map_err(broken)?)),
         None => None,
     };
     let (reply, answer) = oneshot::channel();
-    let request = spawn::Request { plan: plan.clone(), stdio, enter, reply };
+    let request = spawn::Request { plan: plan.clone(), stdio, enter, cgroup, reply };
     spawner.send(request).map_err(|_| StartError::Create("the spawning thread has ended".into()))?;
     let made = answer
         .await
@@ -344,10 +355,13 @@ fn search_path() -> String {
     path
 }
 
+/// What ids of containers begin with.
+const SCHEME: &str = "host://";
+
 /// An id of 64 hexadecimal digits, as container runtimes have it.
 fn container_id(spec: &ContainerSpec, number: u64) -> String {
     use std::hash::{BuildHasher, Hasher, RandomState};
-    let mut id = String::from("host://");
+    let mut id = String::from(SCHEME);
     for part in 0..4u64 {
         let mut hasher = RandomState::new().build_hasher();
         hasher.write(spec.pod_uid.as_bytes());

@@ -3,6 +3,7 @@
 //! A container's first process dies with the thread that made it (`PR_SET_PDEATHSIG`), so no thread of a pool may do it.
 #![expect(unsafe_code, reason = "clone3")]
 
+use super::cgroup::Cgroup;
 use super::child::{self, Child};
 use super::plan::Plan;
 use super::sys;
@@ -20,6 +21,8 @@ pub(super) struct Request {
     pub(super) stdio: [OwnedFd; 3],
     /// The pidfd of a container to enter, instead of namespaces of its own.
     pub(super) enter: Option<Arc<OwnedFd>>,
+    /// The control group of the process.
+    pub(super) cgroup: Option<Arc<Cgroup>>,
     pub(super) reply: oneshot::Sender<io::Result<Spawned>>,
 }
 
@@ -94,6 +97,9 @@ fn spawn(request: &Request) -> io::Result<Spawned> {
     let mut go = std::fs::File::from(go_write);
     if request.enter.is_none() {
         write_maps(pid, plan)?;
+    }
+    if let Some(group) = &request.cgroup {
+        group.enter(pid)?;
     }
     go.write_all(b"1")?;
     Ok(Spawned { pidfd, errors: errors_read, go })

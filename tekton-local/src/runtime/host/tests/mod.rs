@@ -153,3 +153,45 @@ async fn a_container_starts_in_a_few_milliseconds() {
     eprintln!("start to end of a container: {each:?}");
     assert!(each < std::time::Duration::from_millis(500), "{each:?}");
 }
+
+#[tokio::test]
+async fn limits_of_memory_and_processor_time_are_kept() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let runtime = runtime(dir.path());
+    let limited = |memory: i64, script: &str| ContainerSpec {
+        memory_limit: Some(memory),
+        cpu_limit: Some(200_000_000),
+        command: ["sh", "-c", script].map(String::from).to_vec(),
+        ..spec()
+    };
+    let trial = limited(64 << 20, "true");
+    let Some(group) = runtime.cgroups.as_ref().and_then(|groups| groups.make(&trial, "trial")) else {
+        eprintln!("skipped: this machine lets us make no control groups");
+        return;
+    };
+    assert!(!group.ran_out_of_memory());
+    drop(group);
+    let ends = async |spec: ContainerSpec| runtime.launch(spec).await.expect("starts").container.wait().await;
+    let greedy = ends(limited(16 << 20, "exec tail -c 200m /dev/zero")).await;
+    assert_eq!((greedy.code, greedy.out_of_memory), (137, true));
+    let modest = ends(limited(64 << 20, "head -c 1m /dev/zero | tail -c 1m > /dev/null")).await;
+    assert_eq!((modest.code, modest.out_of_memory), (0, false));
+    // A fifth of a processor: whoever wants all of it is held back.
+    let busy = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; echo done; sleep 100";
+    let mut started = runtime.launch(limited(64 << 20, busy)).await.expect("starts");
+    let mut done = [0; 5];
+    started.stdout.read_exact(&mut done).await.expect("output");
+    let groups =
+        cgroup::directories(dir.path()).into_iter().flat_map(|parent| std::fs::read_dir(parent).into_iter().flatten());
+    let held_back = groups.flatten().any(|group| {
+        let text = std::fs::read_to_string(group.path().join("cpu.stat")).unwrap_or_default();
+        text.lines().any(|line| line.strip_prefix("nr_throttled ").is_some_and(|count| count != "0"))
+    });
+    assert!(held_back);
+    started.container.signal(libc::SIGKILL);
+    started.container.wait().await;
+    drop(started);
+    drop(runtime);
+    let left: Vec<_> = cgroup::directories(dir.path()).into_iter().filter(|dir| dir.exists()).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
