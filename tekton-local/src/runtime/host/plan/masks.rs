@@ -94,16 +94,12 @@ impl Mask {
     }
 
     fn put(&self, b: &mut Builder) -> Result<(), StartError> {
-        match self.file {
-            Some(slot) => {
-                b.ops.push(Op::Put { slot, target: c(&self.target)? });
-                Ok(())
-            }
-            None => {
-                let flags = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_RDONLY;
-                b.mount(c"tmpfs", &self.target, flags, "mode=0000,size=4k")
-            }
+        if let Some(slot) = self.file {
+            b.ops.push(Op::Put { slot, target: c(&self.target)? });
+            return Ok(());
         }
+        let flags = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_RDONLY;
+        b.mount(c"tmpfs", &self.target, flags, "mode=0000,size=4k")
     }
 }
 

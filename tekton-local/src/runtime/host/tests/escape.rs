@@ -6,15 +6,13 @@ use std::time::{Duration, Instant};
 
 /// Runs each trick by itself; those that succeed print their name.
 async fn succeed(tricks: &[(&str, &str)], mounts: Vec<Mount>, hidden: Vec<std::path::PathBuf>) -> String {
-    let script: String = tricks
-        .iter()
-        .map(|(name, trick)| {
-            let nested = format!("unshare -Urmpf sh -c '{trick}' >/dev/null 2>&1 && echo 'nested: {name}'\n");
-            format!("( {trick} ) >/dev/null 2>&1 && echo '{name}'\n{nested}")
-        })
-        .collect();
+    let lines = tricks.iter().map(|(name, trick)| {
+        let nested = format!("unshare -Urmpf sh -c '{trick}' >/dev/null 2>&1 && echo 'nested: {name}'\n");
+        format!("( {trick} ) >/dev/null 2>&1 && echo '{name}'\n{nested}")
+    });
+    let script = lines.collect::<Vec<_>>().concat();
     let command = vec!["sh".into(), "-c".into(), format!("{script}echo over")];
-    let (_, out, err) = run(ContainerSpec { mounts, hidden, command, ..spec() }).await.expect("starts");
+    let (_, out, err) = run(ContainerSpec { command, mounts, hidden, ..spec() }).await.expect("starts");
     out.strip_suffix("over\n").unwrap_or_else(|| panic!("{out}{err}")).to_owned()
 }
 
@@ -149,7 +147,7 @@ fn a_sub_path_that_becomes_a_link_while_it_is_opened_does_not_leave_its_volume()
     let seen = std::thread::scope(|scope| {
         scope.spawn(|| {
             let shown = dir.path().join("shown");
-            while !stop.load(Ordering::Relaxed) && begin.elapsed() < Duration::from_secs(60) {
+            while !stop.load(Ordering::Relaxed) && begin.elapsed() < Duration::from_mins(1) {
                 for other in [&real, &link] {
                     drop(std::fs::rename(other, &shown));
                     drop(std::fs::rename(&shown, other));
