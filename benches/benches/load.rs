@@ -95,8 +95,16 @@ impl Service<Request<kube::client::Body>> for Counting {
             [] => path.rsplit('/').next().unwrap_or_default().to_owned(),
         };
         let key = format!("{} {what}", request.method());
-        *self.counts.lock().expect("nobody panics here").entry(key).or_default() += 1;
-        self.inner.call(request)
+        let counts = Arc::clone(&self.counts);
+        let answer = self.inner.call(request);
+        Box::pin(async move {
+            let answer = answer.await;
+            let code = answer.as_ref().map_or(0, |response| response.status().as_u16());
+            // What was refused has been asked for too, and is told apart.
+            let key = if code < 300 { key } else { format!("{key} ({code})") };
+            *counts.lock().expect("nobody panics here").entry(key).or_default() += 1;
+            answer
+        })
     }
 }
 

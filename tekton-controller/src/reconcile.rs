@@ -1,13 +1,15 @@
 //! One pass over one run: decide, fetch, apply, until the decision is settled; then write and tell.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
+use tekton_contract::labels;
 use tekton_engine::{
-    ApiFault, Class, Decision, Effect, Env, Fact, Facts, Metadata, Need, ObjectKey, Outcome, Run, Snapshot, Value,
+    ApiFault, Class, Decision, Effect, Env, Fact, Facts, Kind, Metadata, Need, ObjectKey, Outcome, Run, Snapshot, Value,
 };
 use tekton_types::config::Config;
 
@@ -82,13 +84,26 @@ async fn apply(shell: &Shell, effects: &[&Effect], config: &Config, facts: &mut 
 async fn persistently(shell: &Shell, effect: &Effect, config: &Config) -> Outcome {
     let mut tries = 1;
     loop {
-        let outcome = shell.api.apply(effect).await;
+        let outcome = shell.api.apply(&decorated(effect, &shell.cluster.release)).await;
         let Outcome::Refused(fault) = &outcome else { return outcome };
         let Some(wait) = tekton_engine::retry_after(effect, fault, tries, config) else { return outcome };
         tracing::debug!(effect = ?effect.key(), %fault, ?wait, "refused, tried again");
         tokio::time::sleep(wait.try_into().unwrap_or(Duration::ZERO)).await;
         tries += 1;
     }
+}
+
+/// The effect with what the first pass over a TaskRun would add to it: the annotation that tells who runs it. Set when
+/// the TaskRun is created, it costs no write of its own.
+fn decorated<'e>(effect: &'e Effect, release: &str) -> Cow<'e, Effect> {
+    let Effect::Create(object) = effect else { return Cow::Borrowed(effect) };
+    if object.kind() != Kind::TaskRun {
+        return Cow::Borrowed(effect);
+    }
+    let mut object = object.clone();
+    let annotations = object.metadata_mut().annotations.get_or_insert_default();
+    annotations.entry(labels::RELEASE.to_owned()).or_insert_with(|| release.to_owned());
+    Cow::Owned(Effect::Create(object))
 }
 
 async fn answer(shell: &Shell, need: &Need) -> Fact {

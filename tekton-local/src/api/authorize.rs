@@ -53,6 +53,30 @@ impl Api {
         self.store.get(&key).and_then(|role| role.value["rules"].as_array().cloned()).unwrap_or_default()
     }
 
+    /// Lets a request be another's, as `kubectl --as` asks, when its user may.
+    ///
+    /// Errors: `Forbidden`.
+    pub(super) fn impersonate(&self, request: &mut Request) -> Result<(), ApiError> {
+        let Some(other) = request.impersonated.take() else { return Ok(()) };
+        let asked = |resource, name, namespace| {
+            let access = Access { verb: "impersonate", resource, name, namespace, ..Access::default() };
+            if self.allows(&request.user, access) { Ok(()) } else { Err(forbidden(&request.user, access)) }
+        };
+        match other.name.strip_prefix("system:serviceaccount:").and_then(|rest| rest.split_once(':')) {
+            Some((namespace, name)) => asked("serviceaccounts", name, namespace)?,
+            None => asked("users", &other.name, "")?,
+        }
+        for group in other
+            .groups
+            .iter()
+            .filter(|group| !group.starts_with("system:serviceaccounts") && *group != "system:authenticated")
+        {
+            asked("groups", group, "")?;
+        }
+        request.user = other;
+        Ok(())
+    }
+
     /// Refuses a request that its user may not make.
     ///
     /// Errors: `Forbidden`, with the text of Kubernetes.

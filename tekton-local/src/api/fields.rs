@@ -178,8 +178,8 @@ pub(crate) fn record_update(old: Option<&Value>, new: &mut Value, writer: &Write
     unowned(&mut changed);
     unowned(&mut removed);
     untyped_only(&mut changed, custom);
-    if !writer.subresource.is_empty() {
-        changed.children.retain(|name, _| name != "f:spec");
+    if writer.subresource == "status" {
+        changed.children.remove("f:spec");
     } else if !custom && old.is_none() {
         // A status is not set with the object, and what a namespace is held by is the server's.
         changed.children.remove("f:status");
@@ -303,9 +303,6 @@ fn conflict_text(entry: &Entry, writer: &Writer<'_>) -> String {
     }
     if entry.operation == "Update" || entry.api_version != writer.api_version {
         add([" using ", &entry.api_version, ""]);
-    }
-    if entry.operation == "Update" && !entry.time.is_empty() {
-        add([" at ", &entry.time, ""]);
     }
     text
 }

@@ -5,6 +5,7 @@ mod authorize;
 mod create;
 mod delete;
 mod discovery;
+mod duplicates;
 pub mod error;
 mod fields;
 mod get;

@@ -91,6 +91,7 @@ impl Api {
         let writer = Writer { manager: change.request.manager(), api_version: &api_version, subresource: "" };
         let mut config = body.clone();
         config["metadata"]["name"] = change.name.into();
+        check_declared(change, &config)?;
         let warnings = decode(change.request, change.target, &mut config)?;
         let merged = apply_configuration(None, &config, &writer, change.target.shape(), true)?;
         let managed = merged["metadata"]["managedFields"].clone();
@@ -105,6 +106,7 @@ fn merge_applied(change: &Change<'_>, live: &Value, body: &Value) -> Result<Valu
     let writer =
         Writer { manager: change.request.manager(), api_version: &api_version, subresource: change.subresource };
     let mut config = body.clone();
+    check_declared(change, &config)?;
     decode(change.request, change.target, &mut config)?;
     let mut merged =
         apply_configuration(Some(live), &config, &writer, change.target.shape(), change.request.query.flag("force"))?;
@@ -112,6 +114,19 @@ fn merge_applied(change: &Change<'_>, live: &Value, body: &Value) -> Result<Valu
         merged["metadata"]["resourceVersion"] = version.into();
     }
     Ok(merged)
+}
+
+/// What is applied has to have the fields of its kind; nobody could own others.
+fn check_declared(change: &Change<'_>, config: &Value) -> Result<(), ApiError> {
+    let target = change.target;
+    let Some(field) = crate::kinds::undeclared(target, config)? else { return Ok(()) };
+    let namespace = target.namespace.as_deref().unwrap_or_default();
+    let resource = &target.resource;
+    let text = format!(
+        "failed to create typed patch object ({namespace}/{}; {}/{}, Kind={}): .{field}: field not declared in schema",
+        change.name, resource.group, target.version, resource.kind
+    );
+    Err(ApiError::denied(500, "", &text))
 }
 
 /// Reads a patch.

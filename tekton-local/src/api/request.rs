@@ -77,6 +77,27 @@ pub struct Upgrade {
     pub pending: Option<hyper::upgrade::OnUpgrade>,
 }
 
+/// Whom the headers of `kubectl --as` name. Groups without a user name nobody.
+fn impersonated(headers: &http::HeaderMap) -> Option<super::User> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    let name = text("impersonate-user");
+    let mut groups: Vec<String> =
+        headers.get_all("impersonate-group").iter().filter_map(|value| Some(value.to_str().ok()?.to_owned())).collect();
+    if name.is_empty() {
+        return None;
+    }
+    // A ServiceAccount has its groups, unless others are named.
+    if groups.is_empty()
+        && let Some((namespace, _)) = name.strip_prefix("system:serviceaccount:").and_then(|rest| rest.split_once(':'))
+    {
+        groups = vec!["system:serviceaccounts".to_owned(), format!("system:serviceaccounts:{namespace}")];
+    }
+    if name != "system:anonymous" && !groups.iter().any(|group| group == "system:authenticated") {
+        groups.push("system:authenticated".to_owned());
+    }
+    Some(super::User { name, groups, uid: text("impersonate-uid") })
+}
+
 /// A request with its body read.
 #[derive(Debug)]
 pub struct Request {
@@ -96,6 +117,8 @@ pub struct Request {
     pub upgrade: Upgrade,
     /// Who asks.
     pub user: super::User,
+    /// As whom the request is to be done, when the client says so.
+    pub impersonated: Option<super::User>,
     /// The body.
     pub body: Bytes,
 }
@@ -126,6 +149,7 @@ impl Request {
                 pending: parts.extensions.get::<hyper::upgrade::OnUpgrade>().cloned(),
             },
             user: parts.extensions.get::<super::User>().cloned().unwrap_or_default(),
+            impersonated: impersonated(&parts.headers),
             body,
         }
     }

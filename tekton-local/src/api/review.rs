@@ -66,6 +66,16 @@ fn answer_review(api: &Api, request: &Request, group: &str, kind: &str) -> Resul
             );
             return Err(ApiError::invalid(group, kind, "", &[cause]));
         }
+        let nobody =
+            spec["user"].as_str().unwrap_or_default().is_empty() && spec["groups"].as_array().is_none_or(Vec::is_empty);
+        if kind != "SelfSubjectAccessReview" && nobody {
+            let detail = "at least one of user or group must be specified";
+            let cause = super::error::Cause::invalid("spec.user", &"".into(), detail);
+            return Err(ApiError::invalid(group, kind, "", &[cause]));
+        }
+    }
+    if kind == "SelfSubjectRulesReview" && review["spec"]["namespace"].as_str().unwrap_or_default().is_empty() {
+        return Err(ApiError::bad_request("no namespace on request"));
     }
     review["status"] = match kind {
         "SelfSubjectRulesReview" if request.user.is_master() => json!({
@@ -119,6 +129,6 @@ fn token_review(api: &Api, spec: &Value) -> Value {
     let audiences = if audiences.is_empty() { vec![ISSUER] } else { audiences };
     match api.authenticate(spec["token"].as_str().unwrap_or_default(), &audiences) {
         Some(user) => json!({"authenticated": true, "user": user.info(), "audiences": audiences}),
-        None => json!({"authenticated": false}),
+        None => json!({"user": {}, "error": "invalid bearer token"}),
     }
 }

@@ -17,9 +17,9 @@ fn is_own_group(group: &str) -> bool {
 impl Api {
     /// Answers a request.
     pub async fn handle(self: &Arc<Self>, parts: &http::request::Parts, body: Bytes) -> Response<Body> {
-        let request = Request::new(parts, body);
+        let mut request = Request::new(parts, body);
         let head = request.method == "HEAD";
-        let answer = match self.authorize(&request) {
+        let answer = match self.impersonate(&mut request).and_then(|()| self.authorize(&request)) {
             Ok(()) => self.route(&request).await,
             Err(error) => Err(error),
         };

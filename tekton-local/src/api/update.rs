@@ -371,20 +371,16 @@ pub(crate) fn finished_deleting(object: &Value) -> bool {
 
 /// Drops or refuses fields that the kind does not have, as `fieldValidation` says; answers the warnings.
 pub(crate) fn decode(request: &Request, target: &Target, object: &mut Value) -> Result<Vec<String>, ApiError> {
-    let unknown = kinds::prune(target, object)?;
+    let mut unknown = super::duplicates::find(request);
+    unknown.extend(kinds::prune(target, object)?);
     match request.query.get("fieldValidation") {
         Some("Strict") if !unknown.is_empty() => {
             let texts = unknown.join(", ");
             let kind = &target.resource.kind;
-            let message = if target.resource.custom {
-                format!("strict decoding error: {texts}")
-            } else {
-                format!(
-                    "{kind} in version \"{}\" cannot be handled as a {kind}: strict decoding error: {texts}",
-                    target.version
-                )
-            };
-            Err(ApiError::bad_request(message))
+            Err(ApiError::bad_request(format!(
+                "{kind} in version \"{}\" cannot be handled as a {kind}: strict decoding error: {texts}",
+                target.version
+            )))
         }
         Some("Ignore") => Ok(Vec::new()),
         _ => Ok(unknown),

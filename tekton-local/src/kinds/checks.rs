@@ -246,13 +246,13 @@ fn volume(object: &Value, causes: &mut Vec<Cause>) {
 /// What an update of a storage class may not change.
 pub(super) fn class_update(old: &Value, new: &Value) -> Vec<Cause> {
     let mut causes = Vec::new();
-    for field in ["parameters", "provisioner", "reclaimPolicy"] {
-        if old[field] != new[field] {
-            causes.push(Cause::forbidden(field, &format!("updates to {field} are forbidden.")));
-        }
+    if old["parameters"] != new["parameters"] {
+        causes.push(Cause::forbidden("parameters", "updates to parameters are forbidden."));
     }
-    if old["volumeBindingMode"] != new["volumeBindingMode"] {
-        causes.push(Cause::invalid("volumeBindingMode", &new["volumeBindingMode"], "field is immutable"));
+    for field in ["provisioner", "reclaimPolicy", "volumeBindingMode"] {
+        if old[field] != new[field] {
+            causes.push(Cause::invalid(field, &new[field], "field is immutable"));
+        }
     }
     causes
 }

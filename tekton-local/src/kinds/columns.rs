@@ -158,6 +158,12 @@ pub(crate) fn json_path(object: &Value, path: &str) -> Option<Value> {
             rest = after;
         } else if let Some(after) = rest.strip_prefix('[') {
             let (index, after) = after.split_once(']')?;
+            if index == "*" {
+                // A column shows the first of many.
+                value = value.as_array()?.first()?;
+                rest = after;
+                continue;
+            }
             value = match index.trim_matches(|c| c == '"' || c == '\'').parse::<usize>() {
                 Ok(index) => value.get(index)?,
                 Err(_) => value.get(index.trim_matches(|c| c == '"' || c == '\''))?,

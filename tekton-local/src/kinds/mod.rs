@@ -32,7 +32,7 @@ use crate::store::{Key, Object};
 
 pub(crate) use bootstrap::bootstrap;
 pub(crate) use crd::{CLEANUP, removed as clean_up};
-pub(crate) use prune::{go_kind, prune};
+pub(crate) use prune::{go_kind, prune, undeclared};
 pub(crate) use rules::{answers_deleted, counts_no_grace, creates_on_update, is_graceful, unconditional_update};
 pub(crate) use serviceaccount::furnish;
 pub(crate) use validate::{update_forbidden, validate};
@@ -71,6 +71,7 @@ pub(crate) fn admission(api: &Api, target: &Target, object: &mut Value, old: Opt
     }
     if target.resource.group.is_empty() && target.resource.kind == "PersistentVolumeClaim" && old.is_none() {
         defaults::claim_admission(api, object);
+        limits::admit_claim(api, target, object)?;
     }
     if target.resource.group.is_empty() && target.resource.kind == "PersistentVolume" && old.is_none() {
         defaults::protect(object, "kubernetes.io/pv-protection");

@@ -357,7 +357,7 @@ pub(super) fn update_forbidden(old: &Value, new: &Value) -> Vec<Cause> {
     let deadline = |spec: &Value| spec["activeDeadlineSeconds"].as_i64();
     match (deadline(before), deadline(after)) {
         (Some(had), Some(wants)) if wants > had => {
-            let detail = format!("must be less than or equal to previous value {had}");
+            let detail = "must be less than or equal to previous value";
             causes.push(Cause::invalid("spec.activeDeadlineSeconds", &wants.into(), detail));
         }
         (Some(_), None) => {
@@ -372,10 +372,15 @@ pub(super) fn update_forbidden(old: &Value, new: &Value) -> Vec<Cause> {
     if !causes.is_empty() {
         return causes;
     }
+    // A grace period that was negative counts as one second.
+    let was_negative = before["terminationGracePeriodSeconds"].as_i64().is_some_and(|seconds| seconds < 0);
     let fixed = |spec: &Value| {
         let mut spec = spec.clone();
         if let Some(fields) = spec.as_object_mut() {
-            for field in ["activeDeadlineSeconds", "tolerations", "schedulingGates", "terminationGracePeriodSeconds"] {
+            if was_negative {
+                fields.remove("terminationGracePeriodSeconds");
+            }
+            for field in ["activeDeadlineSeconds", "tolerations", "schedulingGates"] {
                 fields.remove(field);
             }
             for kind in ["containers", "initContainers"] {

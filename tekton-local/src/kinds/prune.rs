@@ -50,6 +50,15 @@ pub(crate) fn prune(target: &Target, object: &mut Value) -> Result<Vec<String>, 
     Ok(unknown.into_iter().map(|path| format!("unknown field \"{path}\"")).collect())
 }
 
+/// The first field of an object that its kind does not have.
+///
+/// Errors: a field has a value of another type.
+pub(crate) fn undeclared(target: &Target, object: &Value) -> Result<Option<String>, ApiError> {
+    let unknown = prune(target, &mut object.clone())?;
+    let first = unknown.into_iter().next();
+    Ok(first.map(|text| text.trim_start_matches("unknown field ").trim_matches('"').to_owned()))
+}
+
 fn drop_nulls(value: &mut Value) {
     match value {
         Value::Object(fields) => {

@@ -49,7 +49,8 @@ pub(crate) fn check(api: &Api, target: &Target, object: &Value) -> Result<(), Ap
             .filter(|limit| must_say(limit, &target.resource) && !asked.contains_key(*limit))
             .collect();
         if !missing.is_empty() {
-            let text = format!("failed quota: {}: must specify {}", quota.meta("name"), missing.join(","));
+            let missing: Vec<String> = missing.into_iter().map(|limit| unsaid(limit, object)).collect();
+            let text = format!("failed quota: {}: must specify {}", quota.meta("name"), missing.join("; "));
             return Err(ApiError::forbidden(&target.resource, name, &text));
         }
         let used = used(api, &quota.value, namespace, &hard);
@@ -79,6 +80,16 @@ pub(crate) fn check(api: &Api, target: &Target, object: &Value) -> Result<(), Ap
         }
     }
     Ok(())
+}
+
+/// A limit, and the containers that do not say how much of it they want.
+fn unsaid(limit: &str, pod: &Value) -> String {
+    let (of, what) = limit.split_once('.').unwrap_or(("requests", limit));
+    let containers =
+        ["containers", "initContainers"].iter().flat_map(|list| pod["spec"][*list].as_array().into_iter().flatten());
+    let silent = containers.filter(|container| container["resources"][of][what].is_null());
+    let names: Vec<&str> = silent.filter_map(|container| container["name"].as_str()).collect();
+    format!("{limit} for: {}", names.join(","))
 }
 
 /// Counts anew what the quotas of a namespace see.

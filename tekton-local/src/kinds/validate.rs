@@ -23,6 +23,9 @@ pub(crate) fn validate(target: &Target, object: &Value, old: Option<&Value>) -> 
         ("", "Secret") => {
             super::secret::validate(object, &mut causes);
             immutable(object, old, &["data", "type"], &mut causes);
+            if old.is_some_and(|old| old["type"] != object["type"] && old["immutable"] != true) {
+                causes.push(Cause::invalid("type", &object["type"], "field is immutable"));
+            }
         }
         ("", "Pod") if old.is_none() => pod::spec(&object["spec"], "spec", &mut causes),
         ("", "PersistentVolumeClaim") => claim(object, old, &mut causes),

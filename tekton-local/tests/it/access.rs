@@ -98,7 +98,7 @@ async fn a_quota_holds_and_counts() {
     let (code, message) = refused(&pods.create(&params, &pod("two", &json!({}))).await.expect_err("it does not say"));
     assert_eq!(
         (code, message.as_str()),
-        (403, "pods \"two\" is forbidden: failed quota: few: must specify requests.cpu")
+        (403, "pods \"two\" is forbidden: failed quota: few: must specify requests.cpu for: c")
     );
     let much = json!({"requests": {"cpu": "600m"}});
     let (_, message) = refused(&pods.create(&params, &pod("two", &much)).await.expect_err("it asks for too much"));
@@ -152,4 +152,27 @@ async fn this_machine_is_a_ready_node() {
     assert_eq!(ready.expect("told").status, "True");
     assert!(status.capacity.expect("told").contains_key("memory"));
     cluster.stop().await;
+}
+
+#[tokio::test]
+async fn a_request_in_the_name_of_another_has_the_rights_of_the_other() {
+    let cluster = LocalCluster::start(Options::default());
+    let ask = |user: &'static str| {
+        let api = std::sync::Arc::clone(cluster.api());
+        async move {
+            let request = http::Request::get("/api/v1/namespaces/default/secrets").header("impersonate-user", user);
+            let (parts, ()) = request.body(()).expect("a request").into_parts();
+            api.handle(&parts, bytes::Bytes::new()).await.status().as_u16()
+        }
+    };
+    assert_eq!(ask("jane").await, 403);
+    let rules = json!([{"apiGroups": [""], "resources": ["secrets"], "verbs": ["list"]}]);
+    let roles: Api<Role> = Api::default_namespaced(cluster.client());
+    create(&roles, json!({"metadata": {"name": "reader"}, "rules": rules})).await;
+    let bindings: Api<RoleBinding> = Api::default_namespaced(cluster.client());
+    let role = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"});
+    let jane = json!([{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "jane"}]);
+    create(&bindings, json!({"metadata": {"name": "reader"}, "roleRef": role, "subjects": jane})).await;
+    assert_eq!(ask("jane").await, 200);
+    assert_eq!(ask("joe").await, 403);
 }
