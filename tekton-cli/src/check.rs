@@ -44,8 +44,8 @@ pub(crate) fn validate(arguments: &ValidateArguments) -> Result<ExitCode, String
     let text = match arguments.output {
         ReportFormat::Human => render::text(&report, &sources) + &more_about(&report),
         ReportFormat::Json => render::json(&report).to_string() + "\n",
-        ReportFormat::Sarif => render::sarif(&report).to_string() + "\n",
-        ReportFormat::Github => render::github(&report),
+        ReportFormat::Sarif => render::sarif(&report, &sources).to_string() + "\n",
+        ReportFormat::Github => render::github(&report, &sources),
     };
     if on_stdout {
         printed(text);

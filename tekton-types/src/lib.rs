@@ -42,6 +42,7 @@
 //! [`refs`] know which fields hold `$(…)`, [`crd`] makes the CustomResourceDefinitions,
 //! [`schema`] the JSON Schemas for editors.
 
+mod kubernetes;
 mod wire;
 
 pub mod v1;

@@ -11,6 +11,7 @@
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
+use crate::kubernetes::newer;
 use crate::object::{KINDS, schemas};
 
 /// What every schema names as its own language.
@@ -77,7 +78,14 @@ fn all_kinds() -> Kinds {
     let mut generator = SchemaSettings::draft07().into_generator();
     let found = schemas(&mut generator);
     let mut definitions = generator.take_definitions(true);
-    definitions.values_mut().for_each(strict);
+    for (name, schema) in &mut definitions {
+        if let Some(type_) = name.strip_prefix("io.k8s.").and_then(|name| name.rsplit('.').next())
+            && let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut)
+        {
+            properties.retain(|field, _| !newer(type_).contains(&field.as_str()));
+        }
+        strict(schema);
+    }
     let name = |schema: &schemars::Schema| {
         let reference = schema.get("$ref").and_then(Value::as_str).unwrap_or_default();
         reference.trim_start_matches("#/definitions/").to_owned()

@@ -164,10 +164,7 @@ fn validated(source: &Source, checked: &Checked<'_>, options: &Options) -> Vec<F
         Diagnostic::new("no-value", Severity::Error, "there is no value", [path])
             .with_help("write `value: \"\"` for an empty one")
     }));
-    found.retain(|d| {
-        let is_known = |path: &String| checked.unreadable.iter().any(|known| known.eq_ignore_ascii_case(path));
-        !d.paths.iter().any(is_known)
-    });
+    found.retain(|d| !checked.unreadable.iter().any(|path| follows(d, path)));
     let mut findings: Vec<Finding> = found.into_iter().map(|d| place(source, checked, d, None)).collect();
     if options.lint {
         let given = lint::Given { text: &source.text, root: &checked.document.root, config: &options.config };
@@ -175,6 +172,38 @@ fn validated(source: &Source, checked: &Checked<'_>, options: &Options) -> Vec<F
         findings.extend(found.into_iter().map(|found| place(source, checked, found.diagnostic, found.fix)));
     }
     findings
+}
+
+/// Whether a finding says no more than that this value could not be read: it is about the value or what is in it, or
+/// it misses what is declared there.
+fn follows(diagnostic: &Diagnostic, unreadable: &str) -> bool {
+    let is_within = |path: &String| {
+        let head = path.get(..unreadable.len()).is_some_and(|head| head.eq_ignore_ascii_case(unreadable));
+        head && (path.len() == unreadable.len() || path[unreadable.len()..].starts_with(['.', '[']))
+    };
+    if diagnostic.paths.iter().any(is_within) {
+        return true;
+    }
+    let (list, field) = match unreadable.rsplit_once('.') {
+        Some((parent, field)) if parent.ends_with(']') => (parent, field),
+        _ => (unreadable, ""),
+    };
+    let list = list.rsplit('.').next().unwrap_or_default();
+    let list = list.split('[').next().unwrap_or_default();
+    // What tells one element of a list from others, and how it may be referred to.
+    if !matches!(field, "" | "name" | "type" | "default" | "properties") {
+        return false;
+    }
+    match diagnostic.code {
+        "unknown-variable" | "variable-type" | "variable-isolated" => {
+            let scope = diagnostic.about.as_deref().unwrap_or_default().trim_start_matches("$(");
+            let scope = scope.strip_prefix("inputs.").unwrap_or(scope);
+            scope.starts_with(list) || (list == "params" && scope.is_empty())
+        }
+        "unknown-task" | "status-reference" => matches!(list, "tasks" | "finally"),
+        "unknown-workspace" => list == "workspaces",
+        _ => false,
+    }
 }
 
 fn has_generate_name(object: &Object) -> bool {
@@ -202,8 +231,11 @@ impl<'a> FileReport<'a> {
         };
         if let Some(Object::Other(other)) = &object {
             self.report.skipped += usize::from(!other.is_null());
-            let span = locate(&document.root, "data");
-            let found = validate_config_map(other).into_iter().map(|diagnostic| finding(diagnostic, span, None));
+            let found = validate_config_map(other).into_iter().map(|diagnostic| {
+                let key = diagnostic.about.as_deref().and_then(|key| document.root.get("data")?.get(key));
+                let span = key.map_or_else(|| locate(&document.root, "data"), |value| value.span);
+                finding(diagnostic, span, None)
+            });
             self.report.findings.extend(found);
             return;
         }

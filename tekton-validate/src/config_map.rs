@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use tekton_types::config::Config;
+use tekton_types::config::{Config, FLAGS};
 
 use crate::diagnostic::{Diagnostic, Severity};
 
@@ -36,7 +36,25 @@ pub fn validate_config_map(config_map: &Value) -> Vec<Diagnostic> {
         .collect();
     match Config::from_config_maps([(name, &data)]) {
         Ok(_) => Vec::new(),
-        Err(problem) => vec![Diagnostic::new("config", Severity::Error, problem.0, ["data".to_owned()])],
+        Err(problem) => {
+            let mut found = Diagnostic::new("config", Severity::Error, problem.0, ["data".to_owned()]);
+            let key = data.keys().filter(|key| found.message.contains(key.as_str())).max_by_key(|key| key.len());
+            found.help = Some(help(key.map(String::as_str)));
+            found.about = key.cloned();
+            vec![found]
+        }
+    }
+}
+
+/// What a key takes.
+fn help(key: Option<&str>) -> String {
+    let flag = key.and_then(|key| FLAGS.iter().find(|flag| flag.key == key));
+    match flag.map(|flag| (flag.choices(), flag.values())) {
+        Some(([], words)) => format!("write {words}"),
+        Some((choices, _)) => {
+            format!("write one of {}", choices.iter().map(|c| format!("`{c}`")).collect::<Vec<_>>().join(", "))
+        }
+        None => "correct the value, or take the key away: its default then holds".to_owned(),
     }
 }
 

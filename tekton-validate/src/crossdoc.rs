@@ -142,6 +142,22 @@ impl Checker<'_> {
         });
     }
 
+    /// A verdict on names of which one is perhaps a slip.
+    fn verdict_near<'n>(
+        &mut self,
+        code: &'static str,
+        verdict: binding::Result,
+        path: &str,
+        mut given: impl Iterator<Item = &'n str>,
+        known: &[&str],
+    ) {
+        self.verdict_with(code, verdict, path, || {
+            let slip = given.find_map(|name| suggest::nearest(name, known).filter(|_| !known.contains(&name)));
+            let general = HELP.iter().find(|(of, _)| *of == code).map(|(_, help)| (*help).to_owned());
+            slip.map(|near| format!("did you mean `{near}`?")).or(general)
+        });
+    }
+
     fn verdict_with(
         &mut self,
         code: &'static str,
@@ -158,7 +174,11 @@ impl Checker<'_> {
 
     /// Parameters that a run or a pipeline task gives to what it refers to.
     fn params(&mut self, verdict: binding::Result, path: &str, declared: &[ParamSpec], given: &[Param]) {
-        self.verdict_with("params", verdict, path, || Some(params_help(declared, given)));
+        match &verdict {
+            Err(problem) if problem.0.starts_with("missing keys") => self.verdict("object-keys", verdict, path),
+            Err(problem) if problem.0.starts_with("param types") => self.verdict("param-type", verdict, path),
+            _ => self.verdict_with("params", verdict, path, || Some(params_help(declared, given))),
+        }
     }
 
     fn task(&mut self, task: &Task) {
@@ -193,7 +213,9 @@ impl Checker<'_> {
         self.params(verdict, "spec.params", &task.params, &spec.params);
         self.verdict("param-enum", binding::enum_param(&spec.params, &task.params), "spec.params");
         self.verdict("array-index", binding::task_param_array_index(task, &spec.params), "spec.params");
-        self.verdict("overrides", binding::overrides(task, spec), "spec.stepSpecs");
+        let steps: Vec<&str> = task.steps.iter().map(|s| s.name.as_str()).collect();
+        let settings = spec.step_specs.iter().map(|s| s.name.as_str());
+        self.verdict_near("overrides", binding::overrides(task, spec), "spec.stepSpecs", settings, &steps);
         if by_reference {
             self.verdict("workspaces", binding::task_workspaces(&task.workspaces, &spec.workspaces), "spec.workspaces");
         }
@@ -225,7 +247,10 @@ impl Checker<'_> {
         self.verdict("param-enum", binding::enum_param(&spec.params, &pipeline.params), "spec.params");
         self.verdict("array-index", binding::pipeline_param_array_index(pipeline, &spec.params), "spec.params");
         self.verdict("workspaces", binding::pipeline_workspaces(pipeline, &spec.workspaces), "spec.workspaces");
-        self.verdict("task-run-specs", binding::task_run_specs(pipeline, spec), "spec.taskRunSpecs");
+        let tasks: Vec<&str> = pipeline.tasks.iter().chain(&pipeline.r#finally).map(|t| t.name.as_str()).collect();
+        let settings = spec.task_run_specs.iter().map(|s| s.pipeline_task_name.as_str());
+        let verdict = binding::task_run_specs(pipeline, spec);
+        self.verdict_near("task-run-specs", verdict, "spec.taskRunSpecs", settings, &tasks);
     }
 
     fn pipeline_spec(&mut self, pipeline: &PipelineSpec, path: &str, params: &[tekton_types::v1::Param]) {

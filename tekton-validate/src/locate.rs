@@ -52,6 +52,8 @@ fn is_about_value(diagnostic: &Diagnostic) -> bool {
         diagnostic.code,
         "invalid-value"
             | "invalid"
+            | "matrix"
+            | "variable-place"
             | "when-operator"
             | "name-format"
             | "timeout"

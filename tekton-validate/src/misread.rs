@@ -121,7 +121,7 @@ fn bad_value(error: &DecodeError, written: &str, line: &str) -> (Option<String>,
     }
     let help = if message.contains("duration") {
         "a duration is numbers with units, such as `90s`, `10m` or `1h30m`"
-    } else if message.contains("quantities must match") {
+    } else if message.contains("quantit") {
         "a quantity is a number with a suffix, such as `500m`, `0.5`, `256Mi` or `1Gi`"
     } else if message.starts_with("expected a list, found a map") {
         "begin each element with `- `"

@@ -1,8 +1,9 @@
 //! Reports as people and machines read them: compiler-like text, JSON, SARIF, GitHub annotations.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
+use std::ops::Range;
 
 use serde_json::{Value, json};
 use tekton_types::yaml::Span;
@@ -78,12 +79,25 @@ fn one(out: &mut String, finding: &Finding, text: &str) {
 
 fn headline(finding: &Finding) -> String {
     let diagnostic = &finding.diagnostic;
+    if let Some(problem) = cel_problem(diagnostic) {
+        return format!("invalid CEL expression: {problem}");
+    }
     let message = shortened(diagnostic);
     let paths: Vec<&str> = diagnostic.paths.iter().map(String::as_str).filter(|p| !p.is_empty()).collect();
     if paths.is_empty() || message.contains(paths[0]) {
         return message.into_owned();
     }
     format!("{message}: {}", paths.join(", "))
+}
+
+/// What the compiler of CEL expressions says first; upstream puts it among the paths.
+fn cel_problem(diagnostic: &Diagnostic) -> Option<&str> {
+    if diagnostic.code != "cel" {
+        return None;
+    }
+    let (_, said) = diagnostic.paths.iter().find_map(|path| path.split_once("ERROR: <input>:"))?;
+    // Line and column of the expression come before it.
+    said.lines().next()?.splitn(3, ':').nth(2).map(str::trim)
 }
 
 /// The message; upstream quotes a whole script where one of its variables is wrong, here the variable is enough.
@@ -151,7 +165,8 @@ fn fix_json(fix: &Fix) -> Value {
 }
 
 /// A report as SARIF 2.1.0, for code hosts.
-pub fn sarif(report: &Report) -> Value {
+pub fn sarif(report: &Report, sources: &[Source]) -> Value {
+    let lines = Lines::of(sources);
     let codes: BTreeSet<&str> = report.findings.iter().map(|f| f.diagnostic.code).collect();
     let rules: Vec<Value> = codes
         .into_iter()
@@ -165,7 +180,7 @@ pub fn sarif(report: &Report) -> Value {
             None => json!({ "id": code }),
         })
         .collect();
-    let results: Vec<Value> = report.findings.iter().map(sarif_result).collect();
+    let results: Vec<Value> = report.findings.iter().map(|finding| sarif_result(finding, &lines)).collect();
     json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -182,23 +197,14 @@ pub fn sarif(report: &Report) -> Value {
     })
 }
 
-fn sarif_result(finding: &Finding) -> Value {
+fn sarif_result(finding: &Finding, lines: &Lines<'_>) -> Value {
     let uri = uri(&finding.file);
-    let locations: Vec<Value> = finding
-        .spans
-        .iter()
-        .map(|s| {
-            json!({ "physicalLocation": {
-                "artifactLocation": { "uri": uri },
-                "region": {
-                    "startLine": s.line,
-                    "startColumn": s.column,
-                    "byteOffset": s.start,
-                    "byteLength": s.end.saturating_sub(s.start),
-                },
-            }})
-        })
-        .collect();
+    let mut locations = finding.spans.iter().enumerate().map(|(id, span)| {
+        json!({ "id": id, "physicalLocation": {
+            "artifactLocation": { "uri": uri },
+            "region": lines.region(&finding.file, span.start..span.end),
+        }})
+    });
     let mut text = headline(finding);
     if let Some(help) = &finding.diagnostic.help {
         let _ = write!(text, "\nhelp: {help}");
@@ -207,15 +213,20 @@ fn sarif_result(finding: &Finding) -> Value {
         "ruleId": finding.diagnostic.code,
         "level": word(finding.diagnostic.severity),
         "message": { "text": text },
-        "locations": locations,
+        "locations": locations.next().into_iter().collect::<Vec<_>>(),
     });
+    // Several locations would mean that all of them must change.
+    let related: Vec<Value> = locations.collect();
+    if !related.is_empty() {
+        result["relatedLocations"] = related.into();
+    }
     if let Some(fix) = &finding.fix {
         let replacements: Vec<Value> = fix
             .edits
             .iter()
             .map(|e| {
                 json!({
-                    "deletedRegion": { "byteOffset": e.range.start, "byteLength": e.range.len() },
+                    "deletedRegion": lines.region(&finding.file, e.range.clone()),
                     "insertedContent": { "text": e.text },
                 })
             })
@@ -226,6 +237,38 @@ fn sarif_result(finding: &Finding) -> Value {
         }]);
     }
     result
+}
+
+/// Where the lines of each file begin.
+struct Lines<'s>(HashMap<&'s str, (&'s str, Vec<usize>)>);
+
+impl<'s> Lines<'s> {
+    fn of(sources: &'s [Source]) -> Self {
+        let starts = |text: &str| std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Self(sources.iter().map(|s| (s.name.as_str(), (s.text.as_str(), starts(&s.text)))).collect())
+    }
+
+    /// Line and column of a byte, both from 1; the column counts characters.
+    fn position(&self, file: &str, at: usize) -> (usize, usize) {
+        let Some((text, starts)) = self.0.get(file) else { return (1, 1) };
+        let line = starts.partition_point(|start| *start <= at).max(1);
+        let before = text.get(starts[line - 1]..at).unwrap_or_default();
+        (line, before.chars().count() + 1)
+    }
+
+    /// A region as SARIF has it, in lines and in bytes.
+    fn region(&self, file: &str, range: Range<usize>) -> Value {
+        let (line, column) = self.position(file, range.start);
+        let (end_line, end_column) = self.position(file, range.end.max(range.start));
+        json!({
+            "startLine": line,
+            "startColumn": column,
+            "endLine": end_line,
+            "endColumn": end_column,
+            "byteOffset": range.start,
+            "byteLength": range.len(),
+        })
+    }
 }
 
 /// A path as a relative reference: what a URI does not take is written in hexadecimal.
@@ -242,19 +285,21 @@ fn uri(path: &str) -> String {
 }
 
 /// A report as workflow commands, which GitHub shows beside the lines.
-pub fn github(report: &Report) -> String {
+pub fn github(report: &Report, sources: &[Source]) -> String {
+    let lines = Lines::of(sources);
     let escape = |text: &str| text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
     let property = |text: &str| escape(text).replace(':', "%3A").replace(',', "%2C");
     let mut out = String::new();
     for finding in &report.findings {
         let span = finding.spans.first().copied().unwrap_or_default();
+        let (end_line, end_column) = lines.position(&finding.file, span.end);
         let mut message = headline(finding);
         if let Some(help) = &finding.diagnostic.help {
             let _ = write!(message, "\nhelp: {help}");
         }
         let _ = writeln!(
             out,
-            "::{} file={},line={},col={},title={}::{}",
+            "::{} file={},line={},endLine={end_line},col={},endColumn={end_column},title={}::{}",
             word(finding.diagnostic.severity),
             property(finding.file.trim_start_matches("./")),
             span.line,

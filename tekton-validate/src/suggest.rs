@@ -7,6 +7,11 @@ use crate::locate::node_at;
 
 /// Adds help to a finding about this document where there is something better to say than what it has.
 pub(crate) fn help(diagnostic: &mut Diagnostic, root: &Node<'_>) {
+    if let (None, Some((_, variable))) =
+        (&diagnostic.about, diagnostic.message.split_once("is currently set to tasks."))
+    {
+        diagnostic.about = Some(format!("$(tasks.{variable})"));
+    }
     let better = match diagnostic.code {
         "unknown-variable" => unknown_variable(diagnostic, root),
         "custom-task" if has_cluster_task(root) => Some(
@@ -17,21 +22,43 @@ pub(crate) fn help(diagnostic: &mut Diagnostic, root: &Node<'_>) {
         "unknown-workspace" => near_word(&diagnostic.message, &names(root, &["workspaces"])),
         "when-operator" => operator(diagnostic, root),
         "missing-field" => Some(missing(diagnostic)),
-        "disallowed-field" => Some(format!("take {} away", listed(&diagnostic.paths, "and"))),
+        "disallowed-field" if diagnostic.help.is_none() => Some(format!("take {} away", listed(&diagnostic.paths, "and"))),
         "one-of" if diagnostic.message.ends_with("got neither") => {
             Some(format!("set one of {}", listed(&diagnostic.paths, "or")))
         }
         "one-of" if diagnostic.message.ends_with("got both") && diagnostic.paths.iter().all(|p| p.ends_with("name")) => {
             Some("another one has this name: give each a name of its own".to_owned())
         }
-        "one-of" if diagnostic.message.ends_with("got multiple") => {
+        "one-of" if diagnostic.message.ends_with("got multiple") || diagnostic.paths.len() > 1 => {
             Some(format!("keep one of {}", listed(&diagnostic.paths, "or")))
         }
+        "invalid-value" if diagnostic.help.is_none() => value_of(diagnostic).map(str::to_owned),
         _ => None,
     };
     if better.is_some() {
         diagnostic.help = better;
     }
+}
+
+/// What the fields take that upstream refuses without saying so: the end of the path, and what to write.
+const VALUES: &[(&str, &str)] = &[
+    ("onerror", "write `continue` or `stopAndFail`"),
+    ("hashalgorithm", "write `sha256`, `sha384`, `sha512` or `sha224`"),
+    ("].type", "write `string`, `array` or `object`"),
+    (".type", "write `string`, `array` or `object`"),
+    ("negative timeout", "write a duration that is not negative, such as `10m`"),
+    ("volumemounts[].name", "write one reference to a string parameter, `$(params.x)`, and nothing else"),
+    ("].name", "give each a name of its own: lower-case letters, digits and `-`, at most 63 characters"),
+];
+
+fn value_of(diagnostic: &Diagnostic) -> Option<&'static str> {
+    let mut path = diagnostic.paths.first()?.to_lowercase();
+    if let (Some(open), Some(close)) = (path.rfind('['), path.rfind(']'))
+        && path[open..close].bytes().skip(1).all(|byte| byte.is_ascii_digit())
+    {
+        path.replace_range(open + 1..close, "");
+    }
+    VALUES.iter().find(|(end, _)| path.ends_with(end)).map(|(_, help)| *help)
 }
 
 /// Help for text that is no YAML.
@@ -43,6 +70,8 @@ pub(crate) fn for_yaml(message: &str, line: &str) -> &'static str {
         "indent with spaces: YAML takes no tabs there"
     } else if text.starts_with(['@', '`', '%', '*', '&', '!']) || line.contains(": *") || line.contains(": %") {
         "quote a text that begins with a sign of YAML's own: `\"…\"`"
+    } else if line.contains("$(") && message.contains("flow") {
+        "quote a text that holds `[`, `]`, `{`, `}` or `,`: `[\"$(params.list[0])\"]`"
     } else if message.contains("mapping values are not allowed") {
         "quote a text that holds `: `, and give keys of one map the same indentation"
     } else if message.contains("quoted scalar") || message.contains("unexpected end of stream") {
@@ -148,7 +177,7 @@ fn has_cluster_task(node: &Node<'_>) -> bool {
 }
 
 /// The names in all lists under these keys.
-fn names<'n>(root: &'n Node<'_>, lists: &[&str]) -> Vec<&'n str> {
+pub(crate) fn names<'n>(root: &'n Node<'_>, lists: &[&str]) -> Vec<&'n str> {
     let mut found = Vec::new();
     collect(root, lists, &mut found);
     found

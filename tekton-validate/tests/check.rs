@@ -128,11 +128,69 @@ spec:
 
 #[test]
 fn text_that_is_no_yaml_is_an_error_with_a_place() {
-    let (report, _) = check("kind: [\n", false);
+    let (report, sources) = check("kind: [\n", false);
     assert_eq!(report.findings[0].diagnostic.code, "yaml");
-    assert!(render::github(&report).starts_with("::error file=ci.yaml,line="));
+    assert!(render::github(&report, &sources).starts_with("::error file=ci.yaml,line="));
     assert_eq!(render::json(&report)["errors"], 1);
-    assert_eq!(render::sarif(&report)["runs"][0]["results"][0]["ruleId"], "yaml");
+    assert_eq!(render::sarif(&report, &sources)["runs"][0]["results"][0]["ruleId"], "yaml");
+}
+
+#[test]
+fn code_hosts_are_told_where_findings_begin_and_end() {
+    let text = TASK.replace("name: build", "name: no").replace("url\n", "url # å\n");
+    let (report, sources) = check(&text, false);
+    let sarif = render::sarif(&report, &sources);
+    let results = &sarif["runs"][0]["results"];
+    let region = &results[0]["locations"][0]["physicalLocation"]["region"];
+    let start = text.find("no").unwrap();
+    let expected = serde_json::json!({
+        "startLine": 4, "startColumn": 9, "endLine": 4, "endColumn": 11, "byteOffset": start, "byteLength": 2,
+    });
+    assert_eq!(
+        (region, &results[0]["fixes"][0]["artifactChanges"][0]["replacements"][0]["deletedRegion"]),
+        (&expected, &expected)
+    );
+    assert!(render::github(&report, &sources).starts_with("::error file=ci.yaml,line=4,endLine=4,col=9,endColumn=11,"));
+    // The second place of a finding is no place that must change as well.
+    let both = TASK.replace("  - name: clone\n", "  - name: clone\n    script: echo\n    command: [x]\n");
+    let (report, sources) = check(&both.replace("type: string", ""), false);
+    let sarif = render::sarif(&report, &sources);
+    assert!(
+        sarif["runs"][0]["results"].as_array().unwrap().iter().all(|r| r["locations"].as_array().unwrap().len() == 1)
+    );
+}
+
+#[test]
+fn a_value_of_a_wrong_type_hides_no_other_error_and_makes_none() {
+    let text = "\
+apiVersion: tekton.dev/v1
+kind: TaskRun
+metadata: {name: r}
+spec:
+  timeout: 1 h
+  retries: \"two\"
+  taskSpec:
+    params: {a: b}
+    steps:
+    - image: 5
+      script: echo $(params.a)
+    - image: alpine:3
+      computeResources: {limits: {cpu: lots}}
+      script: echo $(results.nope.path)
+      onError: never
+";
+    let (report, _) = check(text, false);
+    let found: Vec<_> = report.findings.iter().map(|f| (f.spans[0].line, f.diagnostic.code)).collect();
+    let expected = [
+        (5, "wrong-type"),
+        (6, "wrong-type"),
+        (8, "wrong-type"),
+        (10, "wrong-type"),
+        (13, "wrong-type"),
+        (14, "unknown-variable"),
+        (15, "invalid-value"),
+    ];
+    assert_eq!(found, expected);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use tekton_types::Object;
+use tekton_types::decode::Problem;
 use tekton_types::duration::GoDuration;
 use tekton_types::v1::{Param, ParamSpec, PipelineRun, PipelineSpec, TaskRun, TaskSpec, TimeoutFields};
 use tekton_types::v1beta1::convert;
@@ -73,8 +74,10 @@ fn to_hub(object: Value) -> Result<Value, String> {
         return Ok(object);
     }
     match Object::from_json(&object) {
-        (Some(typed), _) => convert::to_hub(typed).map(|typed| typed.to_json()).map_err(|error| error.to_string()),
-        (None, problems) => Err(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
+        (Some(typed), problems) if !problems.iter().any(|p| p.problem == Problem::BadValue) => {
+            convert::to_hub(typed).map(|typed| typed.to_json()).map_err(|error| error.to_string())
+        }
+        (_, problems) => Err(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
     }
 }
 

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
+use crate::kubernetes::{default, is_atomic, list_keys, newer};
 use crate::wire::OPEN;
 
 /// The structural schema of a kind.
@@ -77,8 +78,14 @@ impl Walk<'_> {
                 }
                 "properties" => {
                     let Value::Object(properties) = value else { continue };
-                    let properties =
-                        properties.iter().map(|(name, value)| (name.clone(), self.structural(value, foreign)));
+                    let properties = properties.iter().map(|(name, value)| {
+                        let mut schema = self.structural(value, foreign);
+                        if let (Some(keys), "array") = (list_keys(name), schema["type"].as_str().unwrap_or_default()) {
+                            schema["x-kubernetes-list-type"] = "map".into();
+                            schema["x-kubernetes-list-map-keys"] = json!(keys);
+                        }
+                        (name.clone(), schema)
+                    });
                     let properties: Map<_, _> = properties.collect();
                     out.insert(key.clone(), properties.into());
                 }
@@ -93,7 +100,7 @@ impl Walk<'_> {
                         out.insert(key.clone(), value.clone());
                     }
                 }
-                // Defaults are set by admission, which knows the configuration.
+                // Defaults of Tekton's types are set by admission, which knows the configuration.
                 "enum" | "pattern" | "required" => {
                     out.insert(key.clone(), value.clone());
                 }
@@ -119,10 +126,13 @@ impl Walk<'_> {
             return json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
         }
         let Some(target) = self.definitions.get(&name) else { return anything() };
-        self.open.push(name);
-        let of_kubernetes = foreign || self.open.last().is_some_and(|name| name.starts_with("io.k8s."));
-        let mut out = self.structural(target, of_kubernetes);
+        self.open.push(name.clone());
+        let type_ = name.strip_prefix("io.k8s.").and_then(|name| name.rsplit('.').next());
+        let mut out = self.structural(target, foreign || type_.is_some());
         self.drop_optional(&mut out, target);
+        if let Some(type_) = type_ {
+            of_kubernetes(&mut out, type_);
+        }
         self.open.pop();
         describe(&mut out, description, foreign);
         out
@@ -147,6 +157,21 @@ impl Walk<'_> {
             && let Value::Object(schema) = schema
         {
             schema.remove("required");
+        }
+    }
+}
+
+/// What upstream's definitions say of a type of Kubernetes beyond its shape.
+fn of_kubernetes(schema: &mut Value, type_: &str) {
+    if is_atomic(type_) {
+        schema["x-kubernetes-map-type"] = "atomic".into();
+    }
+    if let Some(properties) = schema["properties"].as_object_mut() {
+        properties.retain(|name, _| !newer(type_).contains(&name.as_str()));
+        if let Some((field, value)) = default(type_)
+            && let Some(field) = properties.get_mut(field)
+        {
+            field["default"] = value;
         }
     }
 }

@@ -37,10 +37,23 @@ fn check(schema: &Value, path: &str) {
     assert!(type_ != Some("array") || schema["items"].is_object(), "{path}: a list says what its items are");
     assert!(schema["properties"].is_null() || schema["additionalProperties"].is_null(), "{path}: a map or an object");
     assert!(schema["properties"].is_null() || type_ == Some("object"), "{path}: only objects have properties");
-    for forbidden in
-        ["$ref", "default", "definitions", "nullable", "id", "patternProperties", "dependencies", "uniqueItems"]
-    {
+    for forbidden in ["$ref", "definitions", "nullable", "id", "patternProperties", "dependencies", "uniqueItems"] {
         assert!(schema.get(forbidden).is_none(), "{path} has {forbidden}");
+    }
+    let kind = |value: &Value| match value {
+        Value::String(_) => "string",
+        Value::Bool(_) => "boolean",
+        _ => "another",
+    };
+    let default = schema.get("default");
+    assert!(default.is_none_or(|value| Some(kind(value)) == type_), "{path}: {default:?} is no {type_:?}");
+    // What tells elements of a list apart is always there.
+    for key in schema["x-kubernetes-list-map-keys"].as_array().into_iter().flatten() {
+        let (items, name) = (&schema["items"], key.as_str().unwrap());
+        let is_required = items["required"].as_array().is_some_and(|required| required.contains(key));
+        let has_default = items["properties"][name].get("default").is_some();
+        assert!(is_required || has_default, "{path}: {name} may be missing");
+        assert_eq!(schema["x-kubernetes-list-type"], "map", "{path}");
     }
     for combined in ["anyOf", "allOf", "oneOf", "not"] {
         assert!(schema.get(combined).is_none() || either, "{path} has {combined}");
@@ -196,6 +209,23 @@ fn what_clients_see_of_a_definition_is_upstreams() {
         }
     }
     assert!(of("tasks").versions.iter().all(|version| version.additional_printer_columns.is_none()));
+}
+
+/// A server fills these in, and an apply merges so; upstream's definitions say the same.
+#[test]
+fn parts_of_kubernetes_have_its_defaults_and_merge_as_it_says() {
+    let schema = schema_of("tasks", "v1");
+    let step = &schema["properties"]["spec"]["properties"]["steps"]["items"]["properties"];
+    let secret = &step["env"]["items"]["properties"]["valueFrom"]["properties"]["secretKeyRef"];
+    assert_eq!(secret["x-kubernetes-map-type"], "atomic");
+    assert_eq!(secret["properties"]["name"]["default"], "");
+    let claims = &step["computeResources"]["properties"]["claims"];
+    assert_eq!(claims["x-kubernetes-list-map-keys"], serde_json::json!(["name"]));
+    let ports = &schema["properties"]["spec"]["properties"]["sidecars"]["items"]["properties"]["ports"];
+    assert_eq!(ports["x-kubernetes-list-map-keys"], serde_json::json!(["containerPort", "protocol"]));
+    assert_eq!(ports["items"]["properties"]["protocol"]["default"], "TCP");
+    // It came with a later Kubernetes than the one that upstream is built with.
+    assert!(step["volumeMounts"]["items"]["properties"]["bindMountOptions"].is_null());
 }
 
 #[test]

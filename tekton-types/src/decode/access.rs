@@ -4,7 +4,10 @@ use serde::de::value::BorrowedStrDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
 
 use super::de::{Error, Path, Reader, Sink};
-use crate::yaml::{Entry, Node, Value};
+use crate::yaml::{Entry, Node, Span, Value};
+
+/// What an element that is passed over is read as.
+static NULL: Node<'static> = Node { value: Value::Null, span: Span { start: 0, end: 0, line: 0, column: 0 } };
 
 /// The elements of a list.
 pub(super) struct Items<'p, 'n> {
@@ -19,6 +22,7 @@ impl<'n> SeqAccess<'n> for Items<'_, 'n> {
     fn next_element_seed<T: DeserializeSeed<'n>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
         let Some((index, node)) = self.left.next() else { return Ok(None) };
         let path = Path::Index(self.path, index);
+        let node = if self.sink.passes_over(path) { &NULL } else { node };
         let reader = Reader { node, sink: self.sink, path: &path };
         // An element that is null is the zero value of its type.
         seed.deserialize(reader).map(Some).map_err(|error| reader.locate(error))
@@ -35,6 +39,8 @@ pub(super) struct Entries<'p, 'n> {
     pub(super) fields: Option<&'static [&'static str]>,
     /// Fields whose zero value is as good as absent.
     pub(super) zero: &'static [&'static str],
+    /// Fields that upstream's API does not know.
+    pub(super) newer: &'static [&'static str],
     pub(super) value: Option<&'n Entry<'n>>,
     pub(super) reader: Reader<'p, 'n>,
 }
@@ -44,8 +50,12 @@ impl<'n> MapAccess<'n> for Entries<'_, 'n> {
 
     fn next_key_seed<K: DeserializeSeed<'n>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
         for entry in self.left.by_ref() {
+            if self.reader.sink.passes_over(Path::Key(self.reader.path, &entry.key)) {
+                continue;
+            }
             if let Some(fields) = self.fields {
-                let Some(field) = self.reader.field(entry, fields) else {
+                let known = self.reader.field(entry, fields).filter(|field| !self.newer.contains(field));
+                let Some(field) = known else {
                     self.reader.unknown(entry, fields);
                     continue;
                 };

@@ -9,6 +9,7 @@ use serde::de::{self, Deserializer, Visitor};
 
 use super::access::{Entries, Items, Variant};
 use super::{DecodeError, Problem, suggest};
+use crate::kubernetes::newer;
 use crate::quantity::Quantity;
 use crate::yaml::{Entry, Node, Span, Value, whole};
 
@@ -18,12 +19,29 @@ pub(super) struct Sink {
     errors: RefCell<Vec<DecodeError>>,
     /// Whether a key that differs from a field only in case is that field.
     folds_case: bool,
+    /// Paths of values that are read as if they were not there.
+    passed_over: Vec<String>,
 }
 
 impl Sink {
     /// One under which a key that differs from a field only in case is that field.
     pub(super) fn folding_case() -> Self {
         Self { folds_case: true, ..Self::default() }
+    }
+
+    /// One under which the values at these paths are read as if they were not there.
+    pub(super) fn passing_over(paths: Vec<String>) -> Self {
+        Self { passed_over: paths, ..Self::default() }
+    }
+
+    /// Whether a value is read as if it were not there.
+    pub(super) fn passes_over(&self, path: Path<'_>) -> bool {
+        !self.passed_over.is_empty() && self.passed_over.contains(&path.to_text())
+    }
+
+    /// The problems, and the paths that were passed over.
+    pub(super) fn into_parts(self) -> (Vec<DecodeError>, Vec<String>) {
+        (self.errors.into_inner(), self.passed_over)
     }
 
     pub(super) fn push(&self, error: DecodeError) {
@@ -131,14 +149,14 @@ impl<'p, 'n> Reader<'p, 'n> {
 
     pub(super) fn unknown(&self, entry: &Entry<'_>, known: &'static [&'static str]) {
         let path = Path::Key(self.path, &entry.key).to_text();
-        let suggestion = suggest::nearest(&entry.key, known);
+        let suggestion = suggest::nearest(&entry.key, known).filter(|name| *name != entry.key);
         self.sink.push(DecodeError {
             message: format!("unknown field {path:?}"),
             path,
             span: entry.key_span,
             problem: Problem::UnknownField {
                 suggestion,
-                case_variant: known.iter().any(|name| name.eq_ignore_ascii_case(&entry.key)),
+                case_variant: known.iter().any(|name| *name != entry.key && name.eq_ignore_ascii_case(&entry.key)),
             },
         });
     }
@@ -372,7 +390,7 @@ impl<'n> Deserializer<'n> for Reader<'_, 'n> {
     fn deserialize_map<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Error> {
         let left = self.entries("a map").iter();
         visitor
-            .visit_map(Entries { left, fields: None, zero: &[], value: None, reader: self })
+            .visit_map(Entries { left, fields: None, zero: &[], newer: &[], value: None, reader: self })
             .map_err(|error| self.locate(error))
     }
 
@@ -385,7 +403,7 @@ impl<'n> Deserializer<'n> for Reader<'_, 'n> {
         let left = self.entries("a map").iter();
         let zero = ZERO_IS_ABSENT.iter().find(|(of, _)| *of == name).map_or(&[][..], |(_, fields)| *fields);
         visitor
-            .visit_map(Entries { left, fields: Some(fields), zero, value: None, reader: self })
+            .visit_map(Entries { left, fields: Some(fields), zero, newer: newer(name), value: None, reader: self })
             .map_err(|error| self.locate(error))
     }
 

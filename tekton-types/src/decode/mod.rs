@@ -89,9 +89,50 @@ pub fn from_node<T: DeserializeOwned>(node: &Node<'_>, mode: Mode) -> Result<T, 
     }
 }
 
+/// How many values that no type takes one document may have before reading it is given up.
+const REFUSED: usize = 64;
+
 /// Reads a node as a `T` as far as it goes: the value, unless it cannot be read at all, and every problem.
+///
+/// A value that its type refuses, such as a duration of no unit, is told and then passed over as if it were not there.
 pub fn observe<T: DeserializeOwned>(node: &Node<'_>) -> (Option<T>, Vec<DecodeError>) {
-    read(node, de::Sink::default())
+    let mut refused: Vec<DecodeError> = Vec::new();
+    let mut passed_over: Vec<String> = Vec::new();
+    loop {
+        let sink = de::Sink::passing_over(passed_over);
+        let result = T::deserialize(de::Reader::new(node, &sink));
+        let mut errors;
+        (errors, passed_over) = sink.into_parts();
+        let error = match result {
+            Ok(value) => {
+                if !refused.is_empty() {
+                    errors.extend(refused);
+                    errors.sort_by_key(|error| error.span.start);
+                }
+                return (Some(value), errors);
+            }
+            Err(error) => error.into_decode_error(),
+        };
+        let is_around = |path: &String| {
+            path.strip_prefix(error.path.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        let follows = passed_over.iter().any(is_around);
+        let path = if passed_over.contains(&error.path) { parent(&error.path) } else { &error.path }.to_owned();
+        if !follows {
+            refused.push(error);
+        }
+        if path.is_empty() || refused.len() > REFUSED {
+            errors.extend(refused);
+            errors.sort_by_key(|error| error.span.start);
+            return (None, errors);
+        }
+        passed_over.push(path);
+    }
+}
+
+/// The path of what holds the field or element of a path.
+fn parent(path: &str) -> &str {
+    path.rfind(['.', '[']).map_or("", |end| &path[..end])
 }
 
 /// What upstream's admission webhook refuses to read: its decoder does not mind the case of field names, nor

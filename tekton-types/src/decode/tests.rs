@@ -48,3 +48,24 @@ fn quantities_come_out_canonical_and_null_is_absent() {
     let limits = task.spec.steps[0].compute_resources.limits.as_ref().unwrap();
     assert_eq!((limits["cpu"].0.as_str(), limits["memory"].0.as_str()), ("500m", "1k"));
 }
+
+#[test]
+fn a_value_that_its_type_refuses_is_passed_over_and_the_rest_is_read() {
+    let text = "spec:\n  timeout: 1 h\n  retries: 2\n  params:\n  - {name: a, value: b}\nstatus: {startTime: now}\n";
+    let documents = yaml::parse(text).unwrap();
+    let (run, errors) = observe::<TaskRun>(&documents[0].root);
+    let run = run.unwrap();
+    assert_eq!((run.spec.timeout, run.spec.retries, run.spec.params.len()), (None, 2, 1));
+    let paths: Vec<&str> = errors.iter().map(|error| error.path.as_str()).collect();
+    assert_eq!(paths, ["spec.timeout", "status.startTime"]);
+    // Admission stops at the first.
+    let (run, errors) = admit::<TaskRun>(&documents[0].root);
+    assert_eq!((run, errors.len()), (None, 1));
+}
+
+#[test]
+fn fields_of_a_kubernetes_that_upstream_does_not_know_are_unknown() {
+    let text =
+        "spec:\n  steps:\n  - image: x\n    volumeMounts:\n    - {name: v, mountPath: /v, bindMountOptions: []}\n";
+    assert_eq!(problems::<Task>(text), [r#"unknown field "spec.steps[0].volumeMounts[0].bindMountOptions""#]);
+}

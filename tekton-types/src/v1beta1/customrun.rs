@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::Value;
 
+use super::TaskRef;
 use crate::condition::Condition;
 use crate::duration::GoDuration;
-use crate::v1::{Param, PipelineTaskMetadata, TaskRef, WorkspaceBinding};
+use crate::v1::{Param, PipelineTaskMetadata, WorkspaceBinding};
 use crate::wire::{kind, wire};
 
 kind! {

@@ -7,6 +7,7 @@ use tekton_types::yaml::{Node, Value};
 use super::{Found, Given, shell, warning};
 use crate::fix::Fix;
 use crate::locate::{node_at, part_of};
+use crate::suggest::names;
 
 /// Warns of parameters pasted into a script, and of `$$(`, which is no escape there.
 pub(super) fn check(script: &str, env: &[EnvVar], path: &str, given: &Given<'_>, found: &mut Vec<Found>) {
@@ -23,6 +24,8 @@ fn parameters(script: &str, env: &[EnvVar], path: &str, given: &Given<'_>, found
             references.push(reference);
         }
     }
+    // A slip, which is an error by itself, comes last.
+    references.sort_by_key(|reference| !is_declared(reference, given.root));
     let Some(first) = references.first() else { return };
     let variables: Vec<Variable<'_>> = references.iter().map(|reference| Variable::of(reference, env)).collect();
     let fix = if shell::is_shell(script) { to_variables(script, &variables, path, given) } else { None };
@@ -61,8 +64,20 @@ impl<'r> Variable<'r> {
     }
 }
 
+/// Whether a parameter of this name is declared or given somewhere in the document.
+fn is_declared(reference: &str, root: &Node<'_>) -> bool {
+    let rest = reference["$(params".len()..].trim_start_matches(['.', '[', '\'', '"']);
+    names(root, &["params"])
+        .iter()
+        .any(|name| rest.strip_prefix(name).is_some_and(|rest| rest.starts_with(['.', '[', ']', ')', '\'', '"'])))
+}
+
 /// Puts variables in the place of references, and sets those that are new.
 fn to_variables(script: &str, variables: &[Variable<'_>], path: &str, given: &Given<'_>) -> Option<Fix> {
+    if variables.iter().any(|v| v.is_new && !is_declared(v.reference, given.root)) {
+        // A slip: moved away, it would only be harder to see.
+        return None;
+    }
     let named = |name: &str| variables.iter().filter(|other| other.name == name).count();
     if variables.iter().any(|v| named(&v.name) > 1 || (v.is_new && script.contains(&v.name))) {
         return None;

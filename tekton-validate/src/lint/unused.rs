@@ -15,7 +15,8 @@ pub(super) fn task(spec: &TaskSpec, path: &str, found: &mut Vec<Found>) {
     if let Ok(params) = serde_json::to_string(&spec.params) {
         text.push_str(&params);
     }
-    let used = names_after(&text, "params");
+    let mut used = names_after(&text, "params");
+    used.extend(names_after(&text, "inputs.params"));
     for param in spec.params.iter().filter(|p| !used.contains(p.name.as_str())) {
         found.push(unused_param(&param.name, path));
     }

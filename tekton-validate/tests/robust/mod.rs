@@ -61,7 +61,8 @@ proptest! {
             }
         }
         render::text(&report, std::slice::from_ref(&source));
-        render::github(&report);
+        render::github(&report, std::slice::from_ref(&source));
+        render::sarif(&report, std::slice::from_ref(&source));
         let fixed = fix(&source, &report.findings);
         prop_assert_eq!(fixed.settled.is_empty(), fixed.text == source.text);
         let mended = Source { text: fixed.text, ..source.clone() };

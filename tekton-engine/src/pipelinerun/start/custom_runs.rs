@@ -57,7 +57,7 @@ fn custom_run(
             annotations,
         ),
         spec: CustomRunSpec {
-            custom_ref: task.task_ref.clone(),
+            custom_ref: task.task_ref.clone().map(Into::into),
             custom_spec: task.task_spec.as_ref().map(|embedded| EmbeddedCustomRunSpec {
                 api_version: embedded.api_version.clone(),
                 kind: embedded.kind.clone(),
