@@ -166,9 +166,9 @@ async fn a_request_in_the_name_of_another_has_the_rights_of_the_other() {
         }
     };
     assert_eq!(ask("jane").await, 403);
-    let rules = json!([{"apiGroups": [""], "resources": ["secrets"], "verbs": ["list"]}]);
+    let granted = json!([{"apiGroups": [""], "resources": ["secrets"], "verbs": ["list"]}]);
     let roles: Api<Role> = Api::default_namespaced(cluster.client());
-    create(&roles, json!({"metadata": {"name": "reader"}, "rules": rules})).await;
+    create(&roles, json!({"metadata": {"name": "reader"}, "rules": granted})).await;
     let bindings: Api<RoleBinding> = Api::default_namespaced(cluster.client());
     let role = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"});
     let jane = json!([{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "jane"}]);
