@@ -31,6 +31,14 @@ pub(crate) enum Command {
     Explain(ExplainArguments),
     /// Print the Pod that a TaskRun or Task becomes.
     Pod(PodArguments),
+    /// Remove the containers of a run that was killed; `tekton run` starts this by itself.
+    #[command(name = crate::cluster::REAP, hide = true)]
+    Reap {
+        /// Where the engine listens.
+        socket: String,
+        /// The label of the containers.
+        owner: String,
+    },
     /// Serve the local cluster to kubectl and others until interrupted.
     Serve(ServeArguments),
     /// List runs: those of `tekton run`, or of a data directory.
@@ -57,17 +65,21 @@ Exit code: 0 the run succeeded; 1 it failed, timed out or was cancelled; 2 inval
 
 Ctrl-C cancels the run and waits for its finally tasks; a second Ctrl-C does not wait for them.")]
 pub(crate) struct RunArguments {
-    /// File of manifests, or `-` for standard input; may be given more than once.
-    #[arg(short, long = "filename", value_name = "FILE", required = true)]
-    pub(crate) filename: Vec<PathBuf>,
+    /// Files or directories of manifests, or `-` for standard input.
+    #[arg(value_name = "FILE", required_unless_present = "filename")]
+    files: Vec<PathBuf>,
+    /// The same, as `kubectl` takes it; may be given more than once.
+    #[arg(short, long = "filename", value_name = "FILE")]
+    filename: Vec<PathBuf>,
     /// Value of a param. For an array: `a,b,c` or a JSON list; for an object: `key=value,key=value` or a JSON object.
     #[arg(short, long = "param", value_name = "NAME=VALUE")]
     pub(crate) param: Vec<String>,
     /// YAML file with a mapping from param names to values; -p goes before it.
     #[arg(long, value_name = "FILE")]
     pub(crate) param_file: Option<PathBuf>,
-    /// What a workspace is bound to: a directory of this machine, `emptyDir`, or `claim:SIZE` such as `claim:1Gi`.
-    #[arg(short, long = "workspace", value_name = "NAME=PATH|emptyDir|claim:SIZE")]
+    /// What a workspace is bound to: a directory of this machine itself, such as `source=.`; a copy of it (`source=.:copy`);
+    /// `emptyDir`; `claim:SIZE` such as `claim:1Gi`; `configMap:NAME`; `secret:NAME`.
+    #[arg(short, long = "workspace", value_name = "NAME=WHAT")]
     pub(crate) workspace: Vec<String>,
     /// How steps run.
     #[command(flatten)]
@@ -272,6 +284,16 @@ pub(crate) struct NodeArguments {
     /// `{tools/build: {entrypoint: [build], cmd: [all]}}`; may be given more than once.
     #[arg(long, value_name = "FILE")]
     pub(crate) image_config: Vec<PathBuf>,
+    /// Let containers of runtime `engine` be privileged, or have capabilities that could change this machine.
+    #[arg(long)]
+    pub(crate) allow_privileged: bool,
+}
+
+impl RunArguments {
+    /// Every file that was named, in either way.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        self.filename.iter().chain(&self.files).cloned().collect()
+    }
 }
 
 /// The runtimes.

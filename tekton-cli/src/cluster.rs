@@ -12,6 +12,9 @@ use tekton_local::{Installation, InstallationError, InstallationOptions};
 
 use crate::args::{NodeArguments, RuntimeName};
 
+/// The subcommand that removes the containers of a killed run.
+pub(crate) const REAP: &str = "reap-containers";
+
 /// The node that the command line asks for, with its files in `data`.
 ///
 /// Errors: a file of images that cannot be read.
@@ -29,13 +32,19 @@ pub(crate) fn node(arguments: &NodeArguments, data: &Path) -> Result<NodeOptions
     };
     // Past runs have what their steps were given.
     let hidden = crate::history::default_dir().into_iter().collect();
-    Ok(NodeOptions { images: Arc::new(images), runtime, hidden, ..NodeOptions::new(data) })
+    // A program that has been replaced since its start has none: then the next run removes what a killed one left.
+    let reaper = std::env::current_exe().ok().map(|program| vec![program.into(), REAP.into()]);
+    let allow_privileged = arguments.allow_privileged;
+    Ok(NodeOptions { images: Arc::new(images), runtime, allow_privileged, reaper, hidden, ..NodeOptions::new(data) })
 }
 
 /// What the runtime means for how near a run is to one on a cluster, on one line.
-pub(crate) fn fidelity(runtime: &str) -> &'static str {
-    match runtime {
-        "engine" => "runtime engine: each step runs in its image; a Pod has a network of its own",
+pub(crate) fn fidelity(runtime: &str, auto: bool) -> &'static str {
+    match (runtime, auto) {
+        ("engine", _) => "runtime engine: each step runs in its image; a Pod has a network of its own",
+        (_, true) => {
+            "runtime host, as no container engine answers: images are ignored, steps find this machine's tools; all Pods share its network"
+        }
         _ => "runtime host: images are ignored, steps find this machine's tools; all Pods share its network",
     }
 }

@@ -29,6 +29,10 @@ fn main() -> ExitCode {
     let ended = match &arguments.command {
         Command::Run(arguments) => within_runtime(run::run(arguments)),
         Command::Serve(arguments) => within_runtime(serve::serve(arguments)),
+        Command::Reap { socket, owner } => within_runtime(async {
+            let reaped = tekton_local::runtime::engine::reap(socket, owner).await;
+            reaped.map(|()| ExitCode::SUCCESS).map_err(|error| format!("{socket}: {error}"))
+        }),
         Command::List(arguments) => within_runtime(history::list(arguments)),
         Command::Describe(arguments) => within_runtime(history::describe(arguments)),
         Command::Logs(arguments) => within_runtime(history::logs(arguments)),

@@ -1,11 +1,10 @@
 //! The API server as the engine's needs and effects see it: objects by key, over one `kube::Client`.
 
-use futures::future::BoxFuture;
 use http::{Method, Request, header};
 use kube::Client;
 use kube::core::Status;
 use serde_json::Value as Json;
-use tekton_engine::{ApiFault, Effect, ImageMetadata, Kind, Object, ObjectKey, Outcome, PatchType, ServerVersion};
+use tekton_engine::{ApiFault, Effect, Kind, Object, ObjectKey, Outcome, PatchType, ServerVersion};
 
 /// Reads and writes objects of the kinds that the engine handles.
 #[derive(Clone)]
@@ -136,28 +135,6 @@ impl Api {
         body: Vec<u8>,
     ) -> Result<Json, ApiFault> {
         self.client.request(request(method, path, content_type, body)).await.map_err(fault)
-    }
-}
-
-/// Finds out what an image runs when a step has no command.
-///
-/// A cluster's controller asks the image's registry; an embedder may know better.
-pub trait ImageConfigs: Send + Sync {
-    /// The command of `image` by platform; arguments of the step's own (`has_args`) take the place of the image's `CMD`.
-    ///
-    /// Errors: the image is unknown, or nobody can be asked. The text ends up in the TaskRun's condition.
-    fn find<'a>(&'a self, image: &'a str, has_args: bool) -> BoxFuture<'a, Result<ImageMetadata, String>>;
-}
-
-/// Knows no image: each step has to say its command or script.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct NoImages;
-
-impl ImageConfigs for NoImages {
-    fn find<'a>(&'a self, image: &'a str, _has_args: bool) -> BoxFuture<'a, Result<ImageMetadata, String>> {
-        let text =
-            format!("the entrypoint of image {image} is not known here; give the step a `command` or a `script`");
-        Box::pin(std::future::ready(Err(text)))
     }
 }
 

@@ -17,6 +17,7 @@
 mod api;
 mod cache;
 mod events;
+mod images;
 mod options;
 mod reconcile;
 mod watch;
@@ -35,7 +36,9 @@ use tekton_engine::{ClusterFacts, Event, ObjectKey, Run};
 use tekton_types::config::Config;
 use tokio::sync::{Notify, watch as latest};
 
-pub use api::{ImageConfigs, NoImages};
+#[cfg(feature = "registry")]
+pub use images::RegistryImages;
+pub use images::{ImageConfigs, ImageQuery, Keyring, KeyringError, Login, NoImages};
 pub use kube;
 pub use options::Options;
 

@@ -92,6 +92,8 @@ async fn serve(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
             ..ClusterFacts::default()
         },
         concurrency: arguments.threads_per_controller,
+        #[cfg(feature = "registry")]
+        images: std::sync::Arc::new(tekton_controller::RegistryImages::new(client.clone())),
         ..Options::default()
     };
     run(client, options, stop()).await?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tekton_engine::ClusterFacts;
 
-use crate::api::{ImageConfigs, NoImages};
+use crate::images::{ImageConfigs, NoImages};
 
 /// What a controller is told at its start. [`Default`] serves the whole cluster with upstream's defaults.
 #[derive(Clone)]

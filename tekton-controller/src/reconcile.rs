@@ -15,6 +15,7 @@ use tekton_types::config::Config;
 
 use crate::Shell;
 use crate::cache::CACHED;
+use crate::images::ImageQuery;
 
 /// More rounds of asking than any decision needs; reaching it is a defect of the engine, not of the run.
 const MAX_ROUNDS: usize = 64;
@@ -119,8 +120,9 @@ async fn answer(shell: &Shell, need: &Need) -> Fact {
             shell.api.list(*kind, namespace, labels.iter()).await.map(Value::List)
         }
         Need::DryRun { kind, namespace, body } => shell.api.dry_run(*kind, namespace, body).await.map(Value::Object),
-        Need::Image { image, has_args, .. } => {
-            let found = shell.images.find(image, *has_args).await;
+        Need::Image { image, has_args, namespace, service_account, pull_secrets } => {
+            let query = ImageQuery { image, has_args: *has_args, namespace, service_account, pull_secrets };
+            let found = shell.images.find(query).await;
             found.map(Value::Image).map_err(|text| ApiFault { text, ..ApiFault::default() })
         }
         Need::Logs { namespace, pod, container } => shell.api.logs(namespace, pod, container).await.map(Value::Text),

@@ -23,9 +23,9 @@ pub(crate) async fn all(
         if let Some((volume, claim)) = workspace.objects(namespace) {
             let volumes: Api<PersistentVolume> = Api::all(client.clone());
             let claims: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), namespace);
-            let made = volumes.create(&PostParams::default(), &volume).await.map(drop);
-            made.and(claims.create(&PostParams::default(), &claim).await.map(drop))
-                .map_err(|error| format!("workspace {}: {error}", workspace.name))?;
+            let named = |error: kube::Error| format!("workspace {}: {error}", workspace.name);
+            made(volumes.create(&PostParams::default(), &volume).await).map_err(named)?;
+            made(claims.create(&PostParams::default(), &claim).await).map_err(named)?;
         }
     }
     for object in loaded.objects {
@@ -39,6 +39,14 @@ pub(crate) async fn all(
         });
     }
     Ok(runs)
+}
+
+/// An object that is there already is the same: its name says what it stands for.
+fn made<K>(created: kube::Result<K>) -> kube::Result<()> {
+    match created {
+        Err(kube::Error::Api(status)) if status.reason == "AlreadyExists" => Ok(()),
+        created => created.map(drop),
+    }
 }
 
 fn as_json(run: &impl serde::Serialize) -> Result<Value, String> {

@@ -21,7 +21,7 @@ use tekton_local::{Installation, InstallationOptions};
 use tekton_types::duration::GoDuration;
 use tekton_types::yaml;
 
-use crate::args::{OutputFormat, RunArguments};
+use crate::args::{OutputFormat, RunArguments, RuntimeName};
 use crate::{check, cluster, files, history, settings};
 use load::Overrides;
 use style::Tone;
@@ -34,19 +34,23 @@ use world::{Ending, RunKey, World};
 /// Errors: invalid input or a machine that cannot run steps, as a text for people.
 pub(crate) async fn run(arguments: &RunArguments) -> Result<ExitCode, String> {
     let stream = if arguments.output == OutputFormat::Text { Stream::Output } else { Stream::Error };
-    let overrides = overrides(arguments)?;
-    let sources = files::read_all(&arguments.filename)?;
+    let mut overrides = overrides(arguments)?;
+    let sources = files::read_all(&arguments.files())?;
     let maps = settings::config_maps(&arguments.settings)?;
     check::before_run(&sources, &settings::config(&maps)?)?;
-    let loaded = load::load(files::objects(&sources)?, &overrides)?;
-
     let data = match &arguments.data_dir {
         Some(dir) => dir.clone(),
         None => data_dir(),
     };
+    let loaded = prepare(&sources, &mut overrides, &data).inspect_err(|_| {
+        if arguments.data_dir.is_none() {
+            // Nobody has begun to use it.
+            drop(std::fs::remove_dir_all(&data));
+        }
+    })?;
     let directories = overrides.workspaces.iter().filter_map(|workspace| match &workspace.source {
         Source::Directory(path) => Some(path.clone()),
-        Source::EmptyDir | Source::Claim(_) => None,
+        _ => None,
     });
     let node = NodeOptions {
         ephemeral: !arguments.keep && arguments.data_dir.is_none(),
@@ -62,7 +66,8 @@ pub(crate) async fn run(arguments: &RunArguments) -> Result<ExitCode, String> {
     .await?;
     let mut view = View::new(stream, arguments.quiet);
     if !arguments.quiet {
-        Stream::Error.lines([cluster::fidelity(installation.node().runtime())]);
+        let auto = arguments.node.runtime == RuntimeName::Auto;
+        Stream::Error.lines([cluster::fidelity(installation.node().runtime(), auto)]);
     }
     let outcome = drive(&installation, arguments, loaded, &overrides, &mut view, stream, &data).await;
     installation.stop().await;
@@ -70,6 +75,15 @@ pub(crate) async fn run(arguments: &RunArguments) -> Result<ExitCode, String> {
         stream.lines([format!("logs and volumes are kept in {}", data.display()).as_str()]);
     }
     outcome
+}
+
+/// Makes the copies that the command line asks for, and sorts what the files hold.
+fn prepare(sources: &[files::Source], overrides: &mut Overrides, data: &Path) -> Result<load::Loaded, String> {
+    let objects = files::objects(sources)?;
+    let workspaces = std::mem::take(&mut overrides.workspaces).into_iter();
+    overrides.workspaces =
+        workspaces.map(|workspace| workspace.copied(&data.join("copies"))).collect::<Result<_, _>>()?;
+    load::load(objects, overrides)
 }
 
 async fn drive(

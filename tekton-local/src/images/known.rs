@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use futures::future::BoxFuture;
 use serde::Deserialize;
-use tekton_controller::ImageConfigs;
+use tekton_controller::{ImageConfigs, ImageQuery};
 use tekton_podgen::image::{ImageConfig, ImageMetadata, Reference, command, platform};
 
 use super::table::TABLE;
@@ -105,17 +105,20 @@ fn bare(reference: &Reference) -> &str {
 }
 
 impl ImageConfigs for KnownImages {
-    fn find<'a>(&'a self, image: &'a str, has_args: bool) -> BoxFuture<'a, Result<ImageMetadata, String>> {
-        Box::pin(std::future::ready(self.metadata(image, has_args)))
+    fn find<'a>(&'a self, query: ImageQuery<'a>) -> BoxFuture<'a, Result<ImageMetadata, String>> {
+        Box::pin(std::future::ready(self.metadata(query.image, query.has_args)))
     }
 }
 
 impl KnownImages {
-    fn metadata(&self, image: &str, has_args: bool) -> Result<ImageMetadata, String> {
+    /// What an image runs; arguments take the place of its `CMD`.
+    ///
+    /// Errors: nothing is known of the image, with what to do about it.
+    pub fn metadata(&self, image: &str, has_args: bool) -> Result<ImageMetadata, String> {
         let known = self.get(image).ok_or_else(|| {
             format!(
-                "the entrypoint of image {image} is not known: the host runtime does not read images; give the step a \
-                 `command` or a `script`, or say what the image runs in a file of --image-config"
+                "the entrypoint of image {image} is not known: the host runtime does not read images; give the step or \
+                 sidecar a `command` (or a `script`), or say what the image runs in a file of --image-config"
             )
         })?;
         let config = ImageConfig {

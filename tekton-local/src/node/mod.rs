@@ -52,6 +52,11 @@ pub struct NodeOptions {
     pub runtime: RuntimeChoice,
     /// Whether pods may mount any directory of the host.
     pub allow_host_path: bool,
+    /// Whether pods of the engine runtime may be privileged or have capabilities that reach beyond their containers.
+    pub allow_privileged: bool,
+    /// A command that removes containers of the engine runtime when this process has been killed; it gets the engine's
+    /// socket and the name of the containers' owner, for [`crate::runtime::engine::reap`].
+    pub reaper: Option<Vec<std::ffi::OsString>>,
     /// Directories of the host that pods may mount although `allow_host_path` is not set.
     pub allowed_host_paths: Vec<PathBuf>,
     /// Files and directories of the host that no container may see, such as a kubeconfig; `data_dir` is always hidden.
@@ -69,6 +74,8 @@ impl NodeOptions {
             ephemeral: false,
             runtime: RuntimeChoice::Host,
             allow_host_path: false,
+            allow_privileged: false,
+            reaper: None,
             allowed_host_paths: Vec::new(),
             hidden: Vec::new(),
             images: Arc::default(),
@@ -154,6 +161,7 @@ pub struct Node;
 pub struct NodeHandle {
     logs: Arc<Logs>,
     runtime: Arc<dyn Runtime>,
+    client: Client,
     tasks: Vec<JoinHandle<()>>,
     stop: watch::Sender<bool>,
     data_dir: PathBuf,
@@ -174,8 +182,18 @@ impl Node {
     /// Errors: the data directory can't be made, or the machine does not permit what the runtime needs; the text of
     /// the latter says what to change.
     pub async fn start(client: Client, options: NodeOptions) -> Result<NodeHandle, NodeError> {
-        let NodeOptions { name, data_dir, ephemeral, runtime, allow_host_path, allowed_host_paths, hidden, images } =
-            options;
+        let NodeOptions {
+            name,
+            data_dir,
+            ephemeral,
+            runtime,
+            allow_host_path,
+            allow_privileged,
+            reaper,
+            allowed_host_paths,
+            hidden,
+            images,
+        } = options;
         let failed = |path: &PathBuf| {
             let path = path.clone();
             move |source| NodeError::Directory { path, source }
@@ -191,7 +209,7 @@ impl Node {
         }
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&data_dir).map_err(failed(&data_dir))?;
         let data_dir = std::fs::canonicalize(&data_dir).map_err(failed(&data_dir))?;
-        let (runtime, checked) = match choose(runtime, &data_dir, images).await {
+        let (runtime, checked) = match choose(runtime, &data_dir, images, allow_privileged, reaper.as_deref()).await {
             Ok(runtime) => {
                 let checked = runtime.check().await;
                 (Some(runtime), checked)
@@ -220,14 +238,14 @@ impl Node {
             recorder,
         });
         let (stop, stopped) = watch::channel(false);
-        let runtime = ctx.runtime.clone();
+        let (runtime, client) = (ctx.runtime.clone(), ctx.client.clone());
         let (evictions, asked) = mpsc::unbounded_channel();
         let tasks = vec![
             tokio::spawn(pods(ctx.clone(), stopped.clone(), asked)),
             tokio::spawn(claims(ctx, stopped)),
             recording,
         ];
-        Ok(NodeHandle { logs, runtime, tasks, stop, data_dir, memory, janitor, evictions })
+        Ok(NodeHandle { logs, runtime, client, tasks, stop, data_dir, memory, janitor, evictions })
     }
 }
 
@@ -244,7 +262,7 @@ impl NodeHandle {
 
     /// Finds out what an image runs when a container has no command.
     pub fn image_configs(&self) -> Arc<dyn ImageConfigs> {
-        self.runtime.image_configs()
+        self.runtime.image_configs(&self.client)
     }
 
     /// Evicts a pod, by its UID, as a kubelet does that runs short of something: the pod fails with this message.
@@ -281,13 +299,23 @@ async fn choose(
     choice: RuntimeChoice,
     data_dir: &std::path::Path,
     images: Arc<KnownImages>,
+    allow_privileged: bool,
+    reaper: Option<&[std::ffi::OsString]>,
 ) -> Result<Arc<dyn Runtime>, StartError> {
     let host = || host_runtime(data_dir, images.clone()).map_err(|error| StartError::Create(error.to_string()));
+    let engine = |engine: EngineRuntime| {
+        if let Some(command) = reaper {
+            engine
+                .watch_over(command)
+                .map_err(|error| StartError::Create(format!("failed to start {command:?}: {error}")))?;
+        }
+        Ok::<_, StartError>(Arc::new(engine.allow_privileged(allow_privileged)))
+    };
     Ok(match choice {
         RuntimeChoice::Given(runtime) => runtime,
-        RuntimeChoice::Engine => Arc::new(EngineRuntime::connect(host()?).await?),
+        RuntimeChoice::Engine => engine(EngineRuntime::connect(host()?).await?)?,
         RuntimeChoice::Auto => match EngineRuntime::connect(host()?).await {
-            Ok(engine) => Arc::new(engine),
+            Ok(found) => engine(found)?,
             Err(_) => Arc::new(host()?),
         },
         RuntimeChoice::Host => Arc::new(host()?),

@@ -4,12 +4,14 @@ use super::slot::now;
 use super::volumes::Volumes;
 use super::worker::{Check, Event};
 use super::{Context, env, expand, fields, probe};
-use crate::runtime::{ContainerSpec, Mount, Pull, StartError};
+use crate::runtime::{ContainerSpec, Mount, Privileges, Profile, Pull, StartError};
 use k8s_openapi::api::core::v1::{Container, Pod, SecurityContext};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tekton_controller::{Keyring, Login};
+use tekton_podgen::image::Reference;
 use tokio::sync::mpsc::UnboundedSender;
 
 /// Why a container did not start.
@@ -124,6 +126,7 @@ impl Launch {
         let limits = container.resources.as_ref().and_then(|r| r.limits.as_ref());
         let limit = |name: &str| limits.and_then(|limits| limits.get(name)).and_then(fields::nano).filter(|n| *n > 0);
         let image = container.image.clone().unwrap_or_default();
+        let login = self.login(&image).await.map_err(|text| Refusal::Waiting("ErrImagePull", text))?;
         let spec = ContainerSpec {
             namespace: pod.metadata.namespace.clone().unwrap_or_default(),
             pod: pod_spec.hostname.clone().or_else(|| pod.metadata.name.clone()).unwrap_or_default(),
@@ -136,6 +139,7 @@ impl Launch {
                 Some("Never") => Pull::Never,
                 _ => Pull::IfNotPresent,
             },
+            login,
             command,
             args,
             working_dir: container.working_dir.clone().unwrap_or_default(),
@@ -147,11 +151,23 @@ impl Launch {
             read_only_root: security.and_then(|s| s.read_only_root_filesystem) == Some(true),
             no_new_privileges: security.and_then(|s| s.allow_privilege_escalation) == Some(false),
             non_root: identity.non_root,
+            privileges: privileges(pod, container),
             cpu_limit: limit("cpu").and_then(|nano| i64::try_from(nano).ok()),
             memory_limit: limit("memory").and_then(|nano| i64::try_from(nano / 1_000_000_000).ok()),
             hidden: self.ctx.hidden.clone(),
         };
         Ok((spec, message_file))
+    }
+
+    /// The login that the pod has for the registry of its image.
+    async fn login(&self, image: &str) -> Result<Option<Login>, String> {
+        let spec = self.pod.spec.as_ref();
+        let secrets = spec.and_then(|spec| spec.image_pull_secrets.as_deref()).unwrap_or_default();
+        let Some(reference) = Reference::parse(image).ok().filter(|_| !secrets.is_empty()) else { return Ok(None) };
+        let names: Vec<String> = secrets.iter().map(|secret| secret.name.clone()).collect();
+        let namespace = self.pod.metadata.namespace.as_deref().unwrap_or("default");
+        let keyring = Keyring::gather(&self.ctx.client, namespace, None, &names).await;
+        Ok(keyring.map_err(|error| error.to_string())?.login(&reference.repository).cloned())
     }
 
     /// Command and arguments with variables replaced; one that was replaced does nothing.
@@ -187,6 +203,32 @@ impl Launch {
             is_file: true,
         });
         Ok(file)
+    }
+}
+
+/// What the container may do, by its own word, else by that of its pod.
+fn privileges(pod: &Pod, container: &Container) -> Privileges {
+    let own = container.security_context.as_ref();
+    let of_pod = pod.spec.as_ref().and_then(|spec| spec.security_context.as_ref());
+    let capabilities = own.and_then(|own| own.capabilities.as_ref());
+    let names = |list: Option<&Vec<String>>| -> Vec<String> {
+        let upper = list.into_iter().flatten().map(|name| name.to_ascii_uppercase());
+        upper.map(|name| name.strip_prefix("CAP_").map_or(name.clone(), str::to_owned)).collect()
+    };
+    let profile = |kind: &str, name: Option<&String>| match kind {
+        "Unconfined" => Profile::Unconfined,
+        "Localhost" => Profile::Localhost(name.cloned().unwrap_or_default()),
+        _ => Profile::RuntimeDefault,
+    };
+    let seccomp = own.and_then(|own| own.seccomp_profile.as_ref()).or(of_pod.and_then(|p| p.seccomp_profile.as_ref()));
+    let apparmor =
+        own.and_then(|own| own.app_armor_profile.as_ref()).or(of_pod.and_then(|p| p.app_armor_profile.as_ref()));
+    Privileges {
+        privileged: own.and_then(|own| own.privileged) == Some(true),
+        add: names(capabilities.and_then(|c| c.add.as_ref())),
+        drop: names(capabilities.and_then(|c| c.drop.as_ref())),
+        seccomp: seccomp.map(|p| profile(&p.type_, p.localhost_profile.as_ref())).unwrap_or_default(),
+        apparmor: apparmor.map(|p| profile(&p.type_, p.localhost_profile.as_ref())).unwrap_or_default(),
     }
 }
 

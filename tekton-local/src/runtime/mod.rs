@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
-use tekton_controller::{ImageConfigs, NoImages};
+use tekton_controller::{ImageConfigs, Login, NoImages};
 use tokio::io::AsyncRead;
 
 /// The address of Pods that share the network of this machine.
@@ -34,6 +34,8 @@ pub struct ContainerSpec {
     pub image: String,
     /// When the image is fetched.
     pub pull: Pull,
+    /// The login for the image's registry; runtimes without images ignore it.
+    pub login: Option<Login>,
     /// The program to run, with its first arguments; empty for what the image runs. Variables are expanded already.
     pub command: Vec<String>,
     /// Further arguments; they take the place of those that the image has.
@@ -56,12 +58,41 @@ pub struct ContainerSpec {
     pub no_new_privileges: bool,
     /// `runAsNonRoot`: a process of user 0 is refused.
     pub non_root: bool,
+    /// What it may do beyond, or less than, a usual container. Runtimes that can give nothing of it ignore it.
+    pub privileges: Privileges,
     /// The limit of processor time, in billionths of a processor.
     pub cpu_limit: Option<i64>,
     /// The limit of memory, in bytes.
     pub memory_limit: Option<i64>,
     /// Directories of the host that must not be visible inside.
     pub hidden: Vec<PathBuf>,
+}
+
+/// The parts of a container's `securityContext` that concern the kernel's guards.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Privileges {
+    /// `privileged`.
+    pub privileged: bool,
+    /// `capabilities.add`, without `CAP_`.
+    pub add: Vec<String>,
+    /// `capabilities.drop`, without `CAP_`.
+    pub drop: Vec<String>,
+    /// `seccompProfile`.
+    pub seccomp: Profile,
+    /// `appArmorProfile`.
+    pub apparmor: Profile,
+}
+
+/// A profile of seccomp or AppArmor.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Profile {
+    /// The runtime's own.
+    #[default]
+    RuntimeDefault,
+    /// None.
+    Unconfined,
+    /// The one of this name on the node.
+    Localhost(String),
 }
 
 /// When an image is fetched.
@@ -208,8 +239,8 @@ pub trait Runtime: Send + Sync + 'static {
     fn name(&self) -> &'static str;
     /// Checks that this machine can run containers in this way.
     fn check(&self) -> BoxFuture<'_, Result<(), StartError>>;
-    /// Finds out what an image runs when a container has no command.
-    fn image_configs(&self) -> Arc<dyn ImageConfigs> {
+    /// Finds out what an image runs when a container has no command; `client` reads pull secrets.
+    fn image_configs(&self, _client: &kube::Client) -> Arc<dyn ImageConfigs> {
         Arc::new(NoImages)
     }
     /// Lets go of what containers of a Pod shared, when the last of them has ended.

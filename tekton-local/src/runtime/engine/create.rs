@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use bollard::models::{ContainerCreateBody, HostConfig, Mount as Bind, MountBindOptions, MountType, ResourcesUlimits};
 
 use super::super::host::sys;
-use super::super::{ContainerSpec, Mount, StartError};
+use super::super::{ContainerSpec, Mount, Privileges, Profile, StartError};
 use super::image::Image;
 use super::{EngineRuntime, OWNER, POD};
 
@@ -39,7 +39,10 @@ pub(super) fn body(
             ipc_mode: Some(joined),
             group_add: Some(spec.groups.iter().map(u32::to_string).collect()),
             readonly_rootfs: Some(spec.read_only_root),
-            security_opt: spec.no_new_privileges.then(|| vec!["no-new-privileges".to_owned()]),
+            privileged: Some(spec.privileges.privileged),
+            cap_add: listed(&spec.privileges.add),
+            cap_drop: listed(&spec.privileges.drop),
+            security_opt: listed(&security(spec)?),
             nano_cpus: spec.cpu_limit,
             memory: spec.memory_limit,
             ulimits: runtime.limits.get().cloned(),
@@ -47,6 +50,67 @@ pub(super) fn body(
         }),
         ..ContainerCreateBody::default()
     })
+}
+
+fn listed(words: &[String]) -> Option<Vec<String>> {
+    (!words.is_empty()).then(|| words.to_vec())
+}
+
+/// The engine's words for what guards the container.
+fn security(spec: &ContainerSpec) -> Result<Vec<String>, StartError> {
+    let mut options = Vec::new();
+    if spec.no_new_privileges {
+        options.push("no-new-privileges".to_owned());
+    }
+    match &spec.privileges.seccomp {
+        Profile::RuntimeDefault => {}
+        Profile::Unconfined => options.push("seccomp=unconfined".to_owned()),
+        Profile::Localhost(name) => {
+            return Err(StartError::Config(format!(
+                "seccompProfile {name} of type Localhost: a local cluster has no directory of profiles; use RuntimeDefault or Unconfined"
+            )));
+        }
+    }
+    match &spec.privileges.apparmor {
+        Profile::RuntimeDefault => {}
+        Profile::Unconfined => options.push("apparmor=unconfined".to_owned()),
+        Profile::Localhost(name) => options.push(format!("apparmor={name}")),
+    }
+    Ok(options)
+}
+
+/// Capabilities that reach no further than the container and the network of its pod: those that engines give to every
+/// container, and one for that network.
+const HARMLESS: [&str; 15] = [
+    "AUDIT_WRITE",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "MKNOD",
+    "NET_ADMIN",
+    "NET_BIND_SERVICE",
+    "NET_RAW",
+    "SETFCAP",
+    "SETGID",
+    "SETPCAP",
+    "SETUID",
+    "SYS_CHROOT",
+];
+
+/// Refuses what would let a step reach the machine outside of its container.
+pub(super) fn refuse_privileges(privileges: &Privileges) -> Result<(), StartError> {
+    let refused = |what: String| {
+        Err(StartError::Config(format!("{what} could change this machine; --allow-privileged says that it may")))
+    };
+    if privileges.privileged {
+        return refused("a privileged container".to_owned());
+    }
+    match privileges.add.iter().find(|name| !HARMLESS.contains(&name.as_str())) {
+        Some(name) => refused(format!("a container with capability {name}")),
+        None => Ok(()),
+    }
 }
 
 /// `runAsUser` and `runAsGroup` as the engine takes them; refused when they, or the image, make it root against the

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use bollard::Docker;
+use bollard::auth::DockerCredentials;
 use bollard::errors::Error;
 use bollard::models::ImageInspect;
 use bollard::query_parameters::CreateImageOptions;
 use futures::StreamExt;
 use futures::future::BoxFuture;
-use tekton_controller::ImageConfigs;
+use tekton_controller::{ImageConfigs, ImageQuery, Keyring, Login};
 use tekton_podgen::image::{ImageConfig, ImageMetadata, Reference, command, platform};
 
 use super::super::{Pull, StartError};
@@ -26,7 +27,12 @@ pub(super) struct Image {
 /// Sees to it that the image is there.
 ///
 /// Errors: `InvalidImageName`, `ErrImageNeverPull` or `ErrImagePull`.
-pub(super) async fn ready(engine: &Docker, image: &str, pull: Pull) -> Result<Image, StartError> {
+pub(super) async fn ready(
+    engine: &Docker,
+    image: &str,
+    pull: Pull,
+    login: Option<&Login>,
+) -> Result<Image, StartError> {
     let refused = |reason, message| Err(StartError::Image { reason, message });
     if Reference::parse(image).is_err() {
         return refused(
@@ -43,9 +49,14 @@ pub(super) async fn ready(engine: &Docker, image: &str, pull: Pull) -> Result<Im
             let message = format!("Container image \"{image}\" is not present with pull policy of Never");
             return refused("ErrImageNeverPull", message);
         }
-        _ => {
-            if let Err(error) = fetch(engine, image).await {
-                let message = format!("failed to pull image \"{image}\": {}", text(&error));
+        (there, _) => {
+            if let Err(error) = fetch(engine, image, login).await {
+                let hint = if there.is_some() {
+                    "; the engine has this image: imagePullPolicy IfNotPresent would use it"
+                } else {
+                    ""
+                };
+                let message = format!("failed to pull image \"{image}\": {}{hint}", text(&error));
                 return refused("ErrImagePull", message);
             }
             match inspect(engine, image).await? {
@@ -67,36 +78,67 @@ async fn inspect(engine: &Docker, image: &str) -> Result<Option<ImageInspect>, S
     }
 }
 
-async fn fetch(engine: &Docker, image: &str) -> Result<(), Error> {
+async fn fetch(engine: &Docker, image: &str, login: Option<&Login>) -> Result<(), Error> {
     // Without a tag the engine would fetch every tag of the repository.
     let name = Reference::parse(image).map_or_else(|_| image.to_owned(), |reference| reference.name());
     let name = name.strip_prefix("index.").map_or(name.clone(), str::to_owned);
     let options = CreateImageOptions { from_image: Some(name), ..CreateImageOptions::default() };
-    let mut progress = std::pin::pin!(engine.create_image(Some(options), None, None));
+    let mut progress =
+        std::pin::pin!(engine.create_image(Some(options), None, login.map(|login| credentials(login, image))));
     while let Some(step) = progress.next().await {
         step?;
     }
     Ok(())
 }
 
+fn credentials(login: &Login, image: &str) -> DockerCredentials {
+    let given = |text: &String| (!text.is_empty()).then(|| text.clone());
+    let registry = Reference::parse(image).ok().and_then(|found| Some(found.repository.split_once('/')?.0.to_owned()));
+    DockerCredentials {
+        username: given(&login.username),
+        password: given(&login.password),
+        identitytoken: given(&login.identity_token),
+        registrytoken: given(&login.registry_token),
+        serveraddress: registry,
+        ..DockerCredentials::default()
+    }
+}
+
 /// What images run, by the engine.
 pub(super) struct Configs {
     engine: Docker,
+    client: kube::Client,
 }
 
 impl Configs {
-    pub(super) fn new(engine: Docker) -> Self {
-        Self { engine }
+    pub(super) fn new(engine: Docker, client: kube::Client) -> Self {
+        Self { engine, client }
+    }
+
+    /// The login of the run for the registry of the image, asked for only where the image is not here yet.
+    async fn login(&self, query: ImageQuery<'_>) -> Result<Option<Login>, String> {
+        let Ok(reference) = Reference::parse(query.image) else { return Ok(None) };
+        let keyring =
+            Keyring::gather(&self.client, query.namespace, Some(query.service_account), query.pull_secrets).await;
+        Ok(keyring.map_err(|error| error.to_string())?.login(&reference.repository).cloned())
     }
 }
 
 impl ImageConfigs for Configs {
-    fn find<'a>(&'a self, image: &'a str, has_args: bool) -> BoxFuture<'a, Result<ImageMetadata, String>> {
+    fn find<'a>(&'a self, query: ImageQuery<'a>) -> BoxFuture<'a, Result<ImageMetadata, String>> {
         Box::pin(async move {
-            ready(&self.engine, image, Pull::IfNotPresent).await.map_err(|error| error.to_string())?;
-            let found = inspect(&self.engine, image).await.map_err(|error| error.to_string())?;
-            let found = found.ok_or_else(|| format!("image {image} has gone"))?;
-            Ok(metadata(found, has_args))
+            let text = |error: StartError| error.to_string();
+            let image = query.image;
+            let found = match inspect(&self.engine, image).await.map_err(text)? {
+                Some(found) => found,
+                None => {
+                    let login = self.login(query).await?;
+                    ready(&self.engine, image, Pull::IfNotPresent, login.as_ref()).await.map_err(text)?;
+                    let found = inspect(&self.engine, image).await.map_err(text)?;
+                    found.ok_or_else(|| format!("image {image} has gone"))?
+                }
+            };
+            Ok(metadata(found, query.has_args))
         })
     }
 }

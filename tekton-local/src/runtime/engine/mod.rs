@@ -7,6 +7,7 @@
 mod create;
 mod image;
 mod process;
+mod reaper;
 mod sandbox;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,8 @@ use bollard::{API_DEFAULT_VERSION, Docker};
 use futures::future::BoxFuture;
 use tekton_controller::ImageConfigs;
 use tokio::sync::Mutex;
+
+pub use reaper::reap;
 
 use super::host::HostRuntime;
 use super::{ContainerSpec, Runtime, StartError, Started};
@@ -35,6 +38,11 @@ pub struct EngineRuntime {
     engine: Docker,
     host: HostRuntime,
     owner: String,
+    socket: String,
+    /// Whether pods may have what reaches beyond their containers.
+    allow_privileged: bool,
+    /// Removes the containers when this process has been killed.
+    reaper: OnceLock<reaper::Reaper>,
     /// The limits of open files and processes, where the engine may not give its own.
     limits: OnceLock<Vec<ResourcesUlimits>>,
     /// The containers that hold the namespaces of pods, by the UID of the pod.
@@ -81,8 +89,16 @@ impl EngineRuntime {
         for socket in &sockets {
             match Self::connect_to(socket).await {
                 Ok(engine) => {
-                    let owner = process::owner(std::process::id());
-                    return Ok(Self { engine, host, owner, limits: OnceLock::new(), sandboxes: Mutex::default() });
+                    return Ok(Self {
+                        engine,
+                        host,
+                        owner: process::owner(std::process::id()),
+                        socket: socket.clone(),
+                        allow_privileged: false,
+                        reaper: OnceLock::new(),
+                        limits: OnceLock::new(),
+                        sandboxes: Mutex::default(),
+                    });
                 }
                 Err(error) => tried.push(format!("{socket}: {error}")),
             }
@@ -93,6 +109,24 @@ impl EngineRuntime {
         } else {
             format!("no container engine answers ({})", tried.join("; "))
         }))
+    }
+
+    /// Whether pods may be privileged or have capabilities that reach beyond their containers.
+    #[must_use]
+    pub fn allow_privileged(self, allow_privileged: bool) -> Self {
+        Self { allow_privileged, ..self }
+    }
+
+    /// Starts a process that removes this runtime's containers when the present one has been killed: `command` with the
+    /// socket and the owner behind it, which is to call [`reap`]. Without one they are removed when the next runtime
+    /// starts.
+    ///
+    /// Errors: the command can't be started.
+    pub fn watch_over(&self, command: &[std::ffi::OsString]) -> std::io::Result<()> {
+        let reaper = reaper::Reaper::start(command, &self.socket, &self.owner)?;
+        // One that watches already goes on.
+        drop(self.reaper.set(reaper));
+        Ok(())
     }
 
     async fn connect_to(socket: &str) -> Result<Docker, bollard::errors::Error> {
@@ -136,7 +170,10 @@ impl EngineRuntime {
         if crate::images::is_own(&spec.image) {
             return self.host.start(spec).await;
         }
-        let image = image::ready(&self.engine, &spec.image, spec.pull).await?;
+        if !self.allow_privileged {
+            create::refuse_privileges(&spec.privileges)?;
+        }
+        let image = image::ready(&self.engine, &spec.image, spec.pull, spec.login.as_ref()).await?;
         let sandbox = self.sandbox(&spec).await?;
         let body = create::body(&spec, &image, &sandbox.id, self)?;
         process::start(&self.engine, body, &spec, image, sandbox.address).await
@@ -157,8 +194,8 @@ impl Runtime for EngineRuntime {
         })
     }
 
-    fn image_configs(&self) -> Arc<dyn ImageConfigs> {
-        Arc::new(image::Configs::new(self.engine.clone()))
+    fn image_configs(&self, client: &kube::Client) -> Arc<dyn ImageConfigs> {
+        Arc::new(image::Configs::new(self.engine.clone(), client.clone()))
     }
 
     fn release<'a>(&'a self, pod_uid: &'a str) -> BoxFuture<'a, ()> {

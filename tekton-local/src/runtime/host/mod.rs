@@ -66,17 +66,18 @@ impl HostRuntime {
     }
 
     /// What an image runs, when that is known by its name.
-    async fn entrypoint(&self, spec: &ContainerSpec) -> Result<Vec<String>, StartError> {
+    fn entrypoint(&self, spec: &ContainerSpec) -> Result<Vec<String>, StartError> {
         if let Some(program) = images::program(&spec.image) {
             return Ok(vec![program]);
         }
-        let found = self.images.find(&spec.image, !spec.args.is_empty()).await;
-        found.ok().and_then(|metadata| metadata.commands.into_values().next().flatten()).ok_or_else(|| {
-            StartError::Create(format!(
-                "container \"{}\" has no command: the host runtime does not read images, so it does not know the entrypoint of \"{}\"",
-                spec.name, spec.image
-            ))
-        })
+        let refused = |text: String| StartError::Create(format!("container \"{}\": {text}", spec.name));
+        let found = self.images.metadata(&spec.image, !spec.args.is_empty()).map_err(refused)?;
+        found
+            .commands
+            .into_values()
+            .next()
+            .flatten()
+            .ok_or_else(|| refused(format!("image {} names no command, and neither does the container", spec.image)))
     }
 
     /// The same runtime, which knows of images what `images` says.
@@ -87,7 +88,7 @@ impl HostRuntime {
 
     async fn launch(&self, mut spec: ContainerSpec) -> Result<Started, StartError> {
         if spec.command.is_empty() {
-            spec.command = self.entrypoint(&spec).await?;
+            spec.command = self.entrypoint(&spec)?;
         }
         if spec.non_root && spec.user.unwrap_or(0) == 0 {
             return Err(StartError::Config(match spec.user {
@@ -148,7 +149,7 @@ impl Runtime for HostRuntime {
         Box::pin(self.launch(spec))
     }
 
-    fn image_configs(&self) -> Arc<dyn ImageConfigs> {
+    fn image_configs(&self, _client: &kube::Client) -> Arc<dyn ImageConfigs> {
         self.images.clone()
     }
 }
