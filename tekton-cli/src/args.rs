@@ -81,6 +81,9 @@ pub(crate) struct RunArguments {
     /// `emptyDir`; `claim:SIZE` such as `claim:1Gi`; `configMap:NAME`; `secret:NAME`.
     #[arg(short, long = "workspace", value_name = "NAME=WHAT")]
     pub(crate) workspace: Vec<String>,
+    /// Service account of the run's Pods.
+    #[arg(short, long, alias = "serviceaccount", value_name = "NAME")]
+    pub(crate) service_account: Option<String>,
     /// How steps run.
     #[command(flatten)]
     pub(crate) node: NodeArguments,

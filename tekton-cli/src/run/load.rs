@@ -20,6 +20,8 @@ pub(crate) struct Overrides {
     pub(crate) file_params: Vec<Param>,
     /// `-w`.
     pub(crate) workspaces: Vec<Workspace>,
+    /// `--service-account`.
+    pub(crate) service_account: Option<String>,
     /// `--timeout`.
     pub(crate) timeout: Option<GoDuration>,
 }
@@ -114,11 +116,17 @@ fn apply(run: &mut Run, objects: &[Value], overrides: &Overrides) -> Result<(), 
             if let Some(timeout) = overrides.timeout {
                 run.spec.timeout = Some(timeout);
             }
+            if let Some(account) = &overrides.service_account {
+                run.spec.service_account_name.clone_from(account);
+            }
             (&mut run.metadata, &mut run.spec.params, &mut run.spec.workspaces)
         }
         Run::Pipeline(run) => {
             if let Some(timeout) = overrides.timeout {
                 run.spec.timeouts.get_or_insert_with(TimeoutFields::default).pipeline = Some(timeout);
+            }
+            if let Some(account) = &overrides.service_account {
+                run.spec.task_run_template.service_account_name.clone_from(account);
             }
             (&mut run.metadata, &mut run.spec.params, &mut run.spec.workspaces)
         }

@@ -78,7 +78,11 @@ pub(crate) async fn run(arguments: &RunArguments) -> Result<ExitCode, String> {
 }
 
 /// Makes the copies that the command line asks for, and sorts what the files hold.
-fn prepare(sources: &[files::Source], overrides: &mut Overrides, data: &Path) -> Result<load::Loaded, String> {
+fn prepare(
+    sources: &[tekton_validate::check::Source],
+    overrides: &mut Overrides,
+    data: &Path,
+) -> Result<load::Loaded, String> {
     let objects = files::objects(sources)?;
     let workspaces = std::mem::take(&mut overrides.workspaces).into_iter();
     overrides.workspaces =
@@ -154,6 +158,7 @@ fn overrides(arguments: &RunArguments) -> Result<Overrides, String> {
         params: arguments.param.clone(),
         file_params: arguments.param_file.as_deref().map(load::param_file).transpose()?.unwrap_or_default(),
         workspaces: arguments.workspace.iter().map(|text| Workspace::parse(text)).collect::<Result<_, _>>()?,
+        service_account: arguments.service_account.clone(),
         timeout: arguments
             .timeout
             .as_ref()

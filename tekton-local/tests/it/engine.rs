@@ -11,8 +11,14 @@ use crate::node::{World, phase, state};
 /// An image of nothing but busybox, whose entrypoint greets.
 const IMAGE: &str = "localhost/tekton-test:1";
 
-/// The engine with the image in it, or `None`, told once.
+/// The engine with the image in it, or `None`, told once. Where `TEKTON_ENGINE` is set, there has to be one.
 async fn engine_with_image() -> Option<bollard::Docker> {
+    let found = find_engine().await;
+    assert!(found.is_some() || std::env::var_os("TEKTON_ENGINE").is_none(), "there is no engine with the image");
+    found
+}
+
+async fn find_engine() -> Option<bollard::Docker> {
     if !engine::answers().await {
         eprintln!("skipped: no container engine answers");
         return None;
@@ -156,4 +162,61 @@ async fn a_container_that_goes_on_is_probed_and_stopped() {
     world.pods.delete("long", &DeleteParams::default()).await.expect("deleted");
     world.gone("long").await;
     world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_container_may_do_what_its_security_context_says_and_no_more() {
+    if engine_with_image().await.is_none() {
+        return;
+    }
+    let world = World::with(RuntimeChoice::Engine).await;
+    let effective = "while read -r name bits; do [ \"$name\" = CapEff: ] && echo $bits; done </proc/self/status";
+    let mut none = sh("none", effective);
+    none["securityContext"] = json!({ "capabilities": { "drop": ["ALL"] } });
+    let mut one = sh("one", effective);
+    one["securityContext"] = json!({ "capabilities": { "drop": ["all"], "add": ["CAP_CHOWN"] } });
+    let mut fixed = sh("fixed", "touch /made 2>/dev/null || echo refused");
+    fixed["securityContext"] = json!({ "readOnlyRootFilesystem": true });
+    world.create("may", json!({ "containers": [none, one, fixed] })).await;
+    world.done("may").await;
+    assert_eq!(world.logs("may", "none").await, "0000000000000000\n");
+    assert_eq!(world.logs("may", "one").await, "0000000000000001\n");
+    assert_eq!(world.logs("may", "fixed").await, "refused\n");
+    let mut all = sh("all", "true");
+    all["securityContext"] = json!({ "privileged": true });
+    let mut admin = sh("admin", "true");
+    admin["securityContext"] = json!({ "capabilities": { "add": ["SYS_ADMIN"] } });
+    world.create("not", json!({ "terminationGracePeriodSeconds": 0, "containers": [all, admin] })).await;
+    for (name, what) in [("all", "a privileged container"), ("admin", "a container with capability SYS_ADMIN")] {
+        let waits = |pod: &_| state(pod, name)["state"]["waiting"]["reason"] == "CreateContainerConfigError";
+        let pod = world.until("not", |pod| pod.status.is_some() && waits(pod)).await;
+        let message = state(&pod, name)["state"]["waiting"]["message"].clone();
+        assert_eq!(message, format!("{what} could change this machine; --allow-privileged says that it may"));
+    }
+    world.pods.delete("not", &DeleteParams::default()).await.expect("deleted");
+    world.gone("not").await;
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn containers_of_a_maker_that_was_killed_are_removed() {
+    let Some(client) = engine_with_image().await else { return };
+    let socket = engine::sockets().into_iter().next().expect("the engine has a socket");
+    // The one that runs this test is alive, so that no other test's runtime tidies up after it.
+    let parent = std::os::unix::process::parent_id();
+    let stat = std::fs::read_to_string(format!("/proc/{parent}/stat")).expect("it runs");
+    let begun = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(19)).expect("it has begun");
+    let owner = format!("{parent}-{begun}");
+    let labels = [("tekton.local/owner", owner.as_str()), ("tekton.local/pod", "orphan")];
+    let body = bollard::models::ContainerCreateBody {
+        image: Some(IMAGE.to_owned()),
+        entrypoint: Some(vec!["/bin/sleep".to_owned(), "600".to_owned()]),
+        labels: Some(labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into()),
+        ..bollard::models::ContainerCreateBody::default()
+    };
+    let options = None::<bollard::query_parameters::CreateContainerOptions>;
+    client.create_container(options, body).await.expect("a container");
+    assert_eq!(containers_of(&client, "orphan").await, 1);
+    engine::remove_owned(&socket, &owner).await.expect("the engine answers");
+    assert_eq!(containers_of(&client, "orphan").await, 0);
 }

@@ -24,6 +24,7 @@ pub(super) fn body(
     let given = |words: &[String]| (!words.is_empty()).then(|| words.to_vec());
     Ok(ContainerCreateBody {
         image: Some(spec.image.clone()),
+        hostname: runtime.names_hosts.then(|| spec.pod.chars().take(63).collect()),
         entrypoint: given(&spec.command),
         // A command of the pod's own also puts aside the arguments of the image.
         cmd: if spec.command.is_empty() { given(&spec.args) } else { Some(spec.args.clone()) },

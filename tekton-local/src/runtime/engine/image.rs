@@ -129,14 +129,13 @@ impl ImageConfigs for Configs {
         Box::pin(async move {
             let text = |error: StartError| error.to_string();
             let image = query.image;
-            let found = match inspect(&self.engine, image).await.map_err(text)? {
-                Some(found) => found,
-                None => {
-                    let login = self.login(query).await?;
-                    ready(&self.engine, image, Pull::IfNotPresent, login.as_ref()).await.map_err(text)?;
-                    let found = inspect(&self.engine, image).await.map_err(text)?;
-                    found.ok_or_else(|| format!("image {image} has gone"))?
-                }
+            let found = if let Some(found) = inspect(&self.engine, image).await.map_err(text)? {
+                found
+            } else {
+                let login = self.login(query).await?;
+                ready(&self.engine, image, Pull::IfNotPresent, login.as_ref()).await.map_err(text)?;
+                let found = inspect(&self.engine, image).await.map_err(text)?;
+                found.ok_or_else(|| format!("image {image} has gone"))?
             };
             Ok(metadata(found, query.has_args))
         })

@@ -21,7 +21,7 @@ use futures::future::BoxFuture;
 use tekton_controller::ImageConfigs;
 use tokio::sync::Mutex;
 
-pub use reaper::reap;
+pub use reaper::{reap, remove_owned};
 
 use super::host::HostRuntime;
 use super::{ContainerSpec, Runtime, StartError, Started};
@@ -39,6 +39,9 @@ pub struct EngineRuntime {
     host: HostRuntime,
     owner: String,
     socket: String,
+    /// Podman gives a container that joins a network its own host name; Docker gives it that of the network's container,
+    /// and refuses another.
+    names_hosts: bool,
     /// Whether pods may have what reaches beyond their containers.
     allow_privileged: bool,
     /// Removes the containers when this process has been killed.
@@ -89,8 +92,11 @@ impl EngineRuntime {
         for socket in &sockets {
             match Self::connect_to(socket).await {
                 Ok(engine) => {
+                    let parts = engine.version().await.ok().and_then(|version| version.components);
+                    let podman = |name: &str| name.to_ascii_lowercase().contains("podman");
                     return Ok(Self {
                         engine,
+                        names_hosts: parts.into_iter().flatten().any(|part| podman(&part.name)),
                         host,
                         owner: process::owner(std::process::id()),
                         socket: socket.clone(),

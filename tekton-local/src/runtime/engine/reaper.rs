@@ -49,12 +49,19 @@ impl Drop for Reaper {
     }
 }
 
-/// Waits for the end of standard input, then removes the containers of `owner` from the engine at `socket`.
+/// Waits for the end of standard input, then does as [`remove_owned`].
 ///
 /// Errors: the engine does not answer.
 pub async fn reap(socket: &str, owner: &str) -> Result<(), bollard::errors::Error> {
     // Closed is closed, however it came about.
     drop(tokio::task::spawn_blocking(|| io::copy(&mut io::stdin(), &mut io::sink())).await);
+    remove_owned(socket, owner).await
+}
+
+/// Removes the containers of `owner` from the engine at `socket`, until none is left and none comes.
+///
+/// Errors: the engine does not answer.
+pub async fn remove_owned(socket: &str, owner: &str) -> Result<(), bollard::errors::Error> {
     let engine = EngineRuntime::connect_to(socket).await?;
     let mut looks = 0;
     while looks < LOOKS {
