@@ -94,7 +94,8 @@ async fn serve(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
         concurrency: arguments.threads_per_controller,
         #[cfg(feature = "registry")]
         images: std::sync::Arc::new(tekton_controller::RegistryImages::new(client.clone())),
-        ..Options::default()
+        #[cfg(not(feature = "registry"))]
+        images: std::sync::Arc::new(tekton_controller::NoImages),
     };
     run(client, options, stop()).await?;
     Ok(())

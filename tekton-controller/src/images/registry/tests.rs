@@ -34,7 +34,7 @@ impl Registry {
     /// Puts content at its digest, below `app`.
     fn put(&mut self, kind: &str, body: &Value) -> String {
         let body = body.to_string().into_bytes();
-        let digest = format!("sha256:{}", Sha256::digest(&body).iter().map(|b| format!("{b:02x}")).collect::<String>());
+        let digest = Sha256::digest(&body).iter().fold("sha256:".to_owned(), |text, byte| format!("{text}{byte:02x}"));
         self.content.insert(format!("/v2/team/app/{kind}/{digest}"), body);
         digest
     }
