@@ -4,11 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, RwLock};
 
+use k8s_openapi::api::core::v1::Pod;
 use tekton_contract::labels;
 use tekton_engine::{Kind, Object, ObjectKey, Stored};
 
 /// Kinds that are watched and so answered from memory.
-pub(crate) const CACHED: [Kind; 4] = [Kind::TaskRun, Kind::PipelineRun, Kind::CustomRun, Kind::Pod];
+pub(crate) const CACHED: [Kind; 5] =
+    [Kind::TaskRun, Kind::PipelineRun, Kind::CustomRun, Kind::Pod, Kind::ResolutionRequest];
 
 /// The newest known objects of the watched kinds.
 #[derive(Debug, Default)]
@@ -25,10 +27,13 @@ struct Inner {
 
 impl Cache {
     /// Takes in an object that was seen or written; one that is older than what is known changes nothing.
-    pub(crate) fn insert(&self, object: Object) {
+    pub(crate) fn insert(&self, mut object: Object) {
         let key = object.key();
         if !CACHED.contains(&key.kind) {
             return;
+        }
+        if object.metadata().managed_fields.is_some() {
+            object.metadata_mut().managed_fields = None;
         }
         let mut inner = self.inner.write().expect("no thread panics while it holds the cache");
         if let Some(known) = inner.objects.get(&key)
@@ -68,6 +73,13 @@ impl Cache {
     /// The newest known version of an object.
     pub(crate) fn get(&self, key: &ObjectKey) -> Option<Object> {
         self.inner.read().expect("no thread panics while it holds the cache").objects.get(key).cloned()
+    }
+
+    /// A Pod that is known to have ended: nothing about it changes any more.
+    pub(crate) fn ended_pod(&self, key: &ObjectKey) -> Option<Object> {
+        let object = self.get(key)?;
+        let phase = Pod::from_object(&object)?.status.as_ref()?.phase.as_deref();
+        matches!(phase, Some("Succeeded" | "Failed")).then_some(object)
     }
 
     /// The newest known version of an object of a known kind.

@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use tekton_controller::{Options, run};
+use tekton_controller::{Election, Options, run};
 use tekton_engine::ClusterFacts;
 use tekton_podgen::Images;
 use tracing_subscriber::EnvFilter;
@@ -44,6 +45,15 @@ struct Arguments {
     /// How many runs of a kind are reconciled at the same time; 0 for no bound.
     #[arg(long, value_name = "N", default_value_t = 32)]
     threads_per_controller: u16,
+    /// Decide without asking whether another controller does: for one that is surely alone.
+    #[arg(long)]
+    disable_ha: bool,
+    /// Name among the controllers that stand for election [default: the host's name and a number].
+    #[arg(long, env = "POD_NAME", value_name = "NAME")]
+    identity: Option<String>,
+    /// Seconds until a controller that does not renew the lease is taken for gone.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(3..))]
+    lease_duration: u32,
     /// Log lines as JSON.
     #[arg(long)]
     json_logs: bool,
@@ -94,11 +104,26 @@ async fn serve(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
         concurrency: arguments.threads_per_controller,
         #[cfg(feature = "registry")]
         images: std::sync::Arc::new(tekton_controller::RegistryImages::new(client.clone())),
-        #[cfg(not(feature = "registry"))]
-        images: std::sync::Arc::new(tekton_controller::NoImages),
+        election: (!arguments.disable_ha).then(|| election(arguments.identity, arguments.lease_duration)),
+        ..Options::default()
     };
     run(client, options, stop()).await?;
     Ok(())
+}
+
+/// Upstream's times, in proportion to the duration of the lease.
+fn election(identity: Option<String>, lease_duration: u32) -> Election {
+    let lease_duration = Duration::from_secs(lease_duration.into());
+    let identity = identity.unwrap_or_else(|| {
+        let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
+        format!("{}_{}", host.trim(), std::process::id())
+    });
+    Election {
+        lease_duration,
+        renew_deadline: lease_duration * 2 / 3,
+        retry_period: lease_duration / 6,
+        ..Election::new(identity)
+    }
 }
 
 /// Resolves at SIGINT or SIGTERM.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use jiff::Timestamp;
@@ -19,6 +19,9 @@ use crate::images::ImageQuery;
 
 /// More rounds of asking than any decision needs; reaching it is a defect of the engine, not of the run.
 const MAX_ROUNDS: usize = 64;
+
+/// When to look again at a run that has changed while it was decided.
+const AFTER_CONFLICT: Duration = Duration::from_millis(50);
 
 /// What a pass came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,6 +115,8 @@ async fn answer(shell: &Shell, need: &Need) -> Fact {
         Need::Object(key) if CACHED.contains(&key.kind) => {
             shell.cache.get(key).map(Value::Object).ok_or_else(|| ApiFault::not_found(key))
         }
+        // A Pod that has ended stays as it is, and a run that was done before a restart asks for nothing else.
+        Need::Fresh(key) if let Some(pod) = shell.cache.ended_pod(key) => Ok(Value::Object(pod)),
         Need::Object(key) | Need::Fresh(key) => shell.api.get(key).await.map(Value::Object),
         Need::List { kind, namespace, labels } if CACHED.contains(kind) => {
             Ok(Value::List(shell.cache.list(*kind, namespace, labels)))
@@ -141,12 +146,20 @@ async fn settle<R: Run>(shell: &Shell, run: &Arc<R>, decision: Decision<R::Statu
     for note in &decision.notes {
         tracing::debug!(run = %key, subject = note.subject, "{}", note.text);
     }
+    if let Some(left) = may_wait(shell, &**run, &key, &decision) {
+        return Passed::Done(Some(left));
+    }
     match write(shell, run, &key, &decision).await {
         Ok(()) => {}
-        // Somebody changed the run meanwhile, or it is gone: the watch brings the news.
-        Err(fault) if fault.is_conflict() || fault.is_not_found() => {
-            return Passed::Done(Some(Duration::from_millis(50)));
+        // Somebody changed the run meanwhile. The watch may be long in telling, so the run is asked for.
+        Err(fault) if fault.is_conflict() => {
+            if let Ok(newest) = shell.api.get(&key).await {
+                shell.cache.insert(newest);
+            }
+            return Passed::Done(Some(AFTER_CONFLICT));
         }
+        // It is gone: the watch brings the news.
+        Err(fault) if fault.is_not_found() => return Passed::Done(Some(AFTER_CONFLICT)),
         Err(fault) => return Passed::Retry(format!("failed to write {key}: {fault}")),
     }
     let events = decision.transitions.iter().filter_map(tekton_engine::Transition::event).collect::<Vec<_>>();
@@ -158,6 +171,17 @@ async fn settle<R: Run>(shell: &Shell, run: &Arc<R>, decision: Decision<R::Statu
     }
     let now = Timestamp::now();
     Passed::Done(decision.wake_at.map(|at| at.duration_since(now).try_into().unwrap_or(Duration::ZERO)))
+}
+
+/// How long to put off writing, when nothing is lost by that: the next pass finds out the same and more.
+fn may_wait<R: Run>(shell: &Shell, run: &R, key: &ObjectKey, decision: &Decision<R::Status>) -> Option<Duration> {
+    if shell.eager || decision.metadata.is_some() || decision.fault.is_some() || decision.status == *run.status() {
+        return None;
+    }
+    let wait = R::may_wait(run.status(), &decision.status)?.try_into().ok()?;
+    let left = shell.pace.left(key, wait, Instant::now())?;
+    let wake = decision.wake_at.map(|at| at.duration_since(Timestamp::now()).try_into().unwrap_or(Duration::ZERO));
+    Some(wake.map_or(left, |wake| left.min(wake)))
 }
 
 async fn write<R: Run>(
@@ -179,6 +203,7 @@ async fn write<R: Run>(
         wanted.metadata_mut().resource_version = version;
         *wanted.status_mut() = decision.status.clone();
         let written = shell.api.put_status(&wanted.into_object()).await?;
+        shell.pace.wrote(key, Instant::now());
         shell.cache.insert(written);
     }
     Ok(())
@@ -222,14 +247,6 @@ pub(crate) fn key_of<R: Run>(run: &R) -> ObjectKey {
         metadata.namespace.as_deref().unwrap_or_default(),
         metadata.name.as_deref().unwrap_or_default(),
     )
-}
-
-/// The newest known version of the run that the queue names.
-pub(crate) fn newest<R: Run>(shell: &Shell, queued: &Arc<R>) -> Arc<R> {
-    let known = shell.cache.typed::<R>(&key_of::<R>(queued));
-    known
-        .filter(|known| Run::metadata(&**known).uid == Run::metadata(&**queued).uid)
-        .unwrap_or_else(|| Arc::clone(queued))
 }
 
 #[cfg(test)]

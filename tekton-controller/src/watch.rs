@@ -1,4 +1,4 @@
-//! Watches of runs, Pods and ConfigMaps: they fill the cache and name the runs to look at.
+//! Watches of runs, Pods, ResolutionRequests and ConfigMaps: they fill the cache and name the runs to look at.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -14,28 +14,36 @@ use kube::runtime::reflector::{self, ObjectRef, Store, store::Writer};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Client, Resource};
 use serde::de::DeserializeOwned;
-use tekton_engine::{Object, ObjectKey, Stored};
+use tekton_engine::{Event, Object, ObjectKey, Stored};
 use tekton_types::config::Config;
+use tekton_types::resolution::ResolutionRequest;
 use tekton_types::v1::{PipelineRun, TaskRun};
 use tekton_types::v1beta1::CustomRun;
 use tokio::sync::{Notify, watch};
 
-use crate::cache::Cache;
+use crate::read::{Named, Read, Unreadable};
 use crate::{ControllerError, Shell};
 
 /// The runs of a kind, and which of them are to be looked at.
 pub(crate) struct Queue<R: Resource<DynamicType = ()> + Clone + 'static> {
     /// What the watch has told.
-    pub(crate) store: Store<R>,
+    pub(crate) store: Store<Named<R>>,
     /// Runs to look at, with repeats.
-    pub(crate) names: UnboundedReceiver<ObjectRef<R>>,
+    pub(crate) names: UnboundedReceiver<ObjectRef<Named<R>>>,
+}
+
+impl<R: Resource<DynamicType = ()> + Clone + 'static> Queue<R> {
+    /// Drops the names that come; ends with the watches.
+    pub(crate) async fn ignore(&mut self) {
+        while self.names.next().await.is_some() {}
+    }
 }
 
 /// Where the names of runs to look at go.
 #[derive(Clone)]
 struct Triggers {
-    task_runs: UnboundedSender<ObjectRef<TaskRun>>,
-    pipeline_runs: UnboundedSender<ObjectRef<PipelineRun>>,
+    task_runs: UnboundedSender<ObjectRef<Named<TaskRun>>>,
+    pipeline_runs: UnboundedSender<ObjectRef<Named<PipelineRun>>>,
 }
 
 impl Triggers {
@@ -73,8 +81,8 @@ pub(crate) fn runs(
     let (pipeline_run_store, pipeline_run_writer) = reflector::store();
     let client = &shell.client;
     let begun = |done: &Arc<Notify>| Arc::clone(done);
-    let each = [(); 4].map(|()| Arc::new(Notify::new()));
-    let drives = futures::future::join4(
+    let each = [(); 5].map(|()| Arc::new(Notify::new()));
+    let drives = futures::future::join5(
         drive::<TaskRun>(shell, scoped(client, namespace), Some(task_run_writer), triggers.clone(), begun(&each[0])),
         drive::<PipelineRun>(
             shell,
@@ -84,7 +92,8 @@ pub(crate) fn runs(
             begun(&each[1]),
         ),
         drive::<CustomRun>(shell, scoped(client, namespace), None, triggers.clone(), begun(&each[2])),
-        drive::<Pod>(shell, scoped(client, namespace), None, triggers, begun(&each[3])),
+        drive::<Pod>(shell, scoped(client, namespace), None, triggers.clone(), begun(&each[3])),
+        drive::<ResolutionRequest>(shell, scoped(client, namespace), None, triggers, begun(&each[4])),
     );
     let all = async move {
         for one in &each {
@@ -110,8 +119,8 @@ where
 
 fn drive<K>(
     shell: &Arc<Shell>,
-    api: Api<K>,
-    writer: Option<Writer<K>>,
+    api: Api<Read<K>>,
+    writer: Option<Writer<Named<K>>>,
     triggers: Triggers,
     begun: Arc<Notify>,
 ) -> impl Future<Output = ()> + use<K>
@@ -133,31 +142,62 @@ where
                 }
             };
             if let Some(writer) = &mut writer {
-                writer.apply_watcher_event(&event);
+                writer.apply_watcher_event(&names(&event));
             }
             match event {
                 watcher::Event::Init => listed.clear(),
-                watcher::Event::InitApply(object) => {
-                    let object = object.into_object();
-                    shell.cache.insert(object.clone());
-                    listed.push(object);
+                watcher::Event::InitApply(read) => {
+                    if let Some(object) = taken_in(&shell, read) {
+                        listed.push(object);
+                    }
                 }
                 watcher::Event::InitDone => {
-                    forget_missing::<K>(&shell.cache, &listed);
+                    forget_missing::<K>(&shell, &listed);
                     listed.drain(..).for_each(|object| triggers.send(&object));
                     begun.notify_one();
                 }
-                watcher::Event::Apply(object) => {
-                    let object = object.into_object();
-                    shell.cache.insert(object.clone());
-                    triggers.send(&object);
+                watcher::Event::Apply(read) => {
+                    if let Some(object) = taken_in(&shell, read) {
+                        triggers.send(&object);
+                    }
                 }
-                watcher::Event::Delete(object) => {
-                    let object = object.into_object();
-                    shell.cache.remove(&object.key());
-                    triggers.send(&object);
+                watcher::Event::Delete(read) => {
+                    shell.forget(&read.named().key());
+                    if let Ok(object) = read.into_object() {
+                        triggers.send(&object);
+                    }
                 }
             }
+        }
+    }
+}
+
+/// The same event about the names of the objects alone.
+fn names<K: Stored>(event: &watcher::Event<Read<K>>) -> watcher::Event<Named<K>> {
+    match event {
+        watcher::Event::Init => watcher::Event::Init,
+        watcher::Event::InitApply(read) => watcher::Event::InitApply(read.named()),
+        watcher::Event::InitDone => watcher::Event::InitDone,
+        watcher::Event::Apply(read) => watcher::Event::Apply(read.named()),
+        watcher::Event::Delete(read) => watcher::Event::Delete(read.named()),
+    }
+}
+
+/// Puts the object into the cache; one that cannot be read is told to its author, and nothing is decided about it.
+fn taken_in<K: Stored>(shell: &Shell, read: Read<K>) -> Option<Object> {
+    match read.into_object() {
+        Ok(object) => {
+            shell.cache.insert(object.clone());
+            Some(object)
+        }
+        Err(unreadable) => {
+            let Unreadable { key, metadata, reason } = *unreadable;
+            tracing::warn!(%key, "not an object of its kind: {reason}");
+            shell.forget(&key);
+            let message = format!("the {} cannot be read: {reason}", key.kind.as_str());
+            let event = Event { type_: "Warning", reason: "InvalidObject".to_owned(), message };
+            shell.emit(&key, &metadata, vec![event]);
+            None
         }
     }
 }
@@ -168,11 +208,11 @@ fn watcher_config<K: Stored>(config: watcher::Config) -> watcher::Config {
 }
 
 /// After a watch was broken, what the new list lacks is gone.
-fn forget_missing<K: Stored>(cache: &Cache, listed: &[Object]) {
+fn forget_missing<K: Stored>(shell: &Shell, listed: &[Object]) {
     let present: std::collections::HashSet<ObjectKey> = listed.iter().map(Object::key).collect();
-    for key in cache.keys(K::KIND) {
+    for key in shell.cache.keys(K::KIND) {
         if !present.contains(&key) {
-            cache.remove(&key);
+            shell.forget(&key);
         }
     }
 }

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::{Event, Pod};
 use kube::Api;
-use kube::api::{ListParams, Patch, PatchParams, PostParams};
+use kube::api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use tekton_controller::{Options, run};
+use tekton_controller::{Election, Options, run};
 use tekton_engine::{ClusterFacts, Images};
 use tekton_local::LocalCluster;
 use tekton_types::condition::{self, Condition};
@@ -175,4 +176,80 @@ async fn results_flow_from_one_task_to_the_next() {
     let second = fixture.api::<TaskRun>().get("two-second").await.expect("the task ran");
     assert_eq!(second.spec.params[0].value.as_string(), Some("value of word"));
     fixture.stop().await;
+}
+
+#[tokio::test]
+async fn a_run_that_cannot_be_read_does_not_hide_the_others_and_its_author_is_told() {
+    let fixture = Fixture::start();
+    let client = fixture.cluster.client();
+    let of_any_shape: Api<DynamicObject> = Api::namespaced_with(client, "default", &ApiResource::erase::<TaskRun>(&()));
+    let steps = json!([{"name": "say", "image": "busybox", "script": "echo"}]);
+    let bad = read(json!({
+        "apiVersion": "tekton.dev/v1", "kind": "TaskRun", "metadata": {"name": "bad"},
+        "spec": {"timeout": "10 minutes", "taskSpec": {"steps": steps}},
+    }));
+    of_any_shape.create(&PostParams::default(), &bad).await.expect("there is no admission here");
+    let api = fixture.api::<TaskRun>();
+    let good = read(json!({"metadata": {"name": "good"}, "spec": {"taskSpec": {"steps": steps}}}));
+    api.create(&PostParams::default(), &good).await.expect("a TaskRun can be created");
+    over(&api, "good", |run| &run.status.conditions).await;
+    let events = fixture.api::<Event>().list(&ListParams::default()).await.expect("events can be listed");
+    let told = events.items.iter().find(|event| event.involved_object.name.as_deref() == Some("bad"));
+    let message = told.and_then(|event| event.message.as_deref()).unwrap_or_default();
+    assert!(message.contains("unknown unit"), "{message:?}");
+    fixture.stop().await;
+}
+
+#[tokio::test]
+async fn of_two_controllers_one_decides_and_the_other_takes_over_when_it_ends() {
+    let cluster = LocalCluster::start(tekton_local::Options {
+        namespaces: vec!["tekton-pipelines".to_owned()],
+        ..tekton_local::Options::default()
+    });
+    let kubelet = tokio::spawn(end_every_pod(cluster.client()));
+    let stand = |identity: &str| {
+        let (stop, stopped) = oneshot::channel::<()>();
+        let election = Election { retry_period: Duration::from_millis(50), ..Election::new(identity) };
+        let options = Options { election: Some(election), ..options() };
+        let client = cluster.client();
+        let controller = tokio::spawn(async move {
+            let stop = async {
+                let _ = stopped.await;
+            };
+            run(client, options, stop).await.expect("the controller runs");
+        });
+        (stop, controller)
+    };
+    let leases: Api<Lease> = Api::namespaced(cluster.client(), "tekton-pipelines");
+    let elected = async |who: &str| {
+        let wait = async {
+            loop {
+                let lease = leases.get_opt("tekton-pipelines-controller").await.expect("leases can be read");
+                if lease.and_then(|lease| lease.spec?.holder_identity).as_deref() == Some(who) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, wait).await.expect("the lease is taken in time");
+    };
+    let (stop_first, first) = stand("first");
+    elected("first").await;
+    let (stop_second, second) = stand("second");
+    let api: Api<TaskRun> = Api::namespaced(cluster.client(), "default");
+    for (name, stop_before) in [("under-first", None), ("under-second", Some(stop_first))] {
+        if let Some(stop) = stop_before {
+            drop(stop);
+            elected("second").await;
+        }
+        let steps = json!([{"name": "say", "image": "busybox", "script": "echo"}]);
+        let task_run = read(json!({"metadata": {"name": name}, "spec": {"taskSpec": {"steps": steps}}}));
+        api.create(&PostParams::default(), &task_run).await.expect("a TaskRun can be created");
+        over(&api, name, |run| &run.status.conditions).await;
+    }
+    first.await.expect("the first controller has ended");
+    drop(stop_second);
+    second.await.expect("the second controller ends");
+    kubelet.abort();
+    cluster.stop().await;
 }

@@ -1,6 +1,6 @@
 //! What a run kind is to a shell: one trait, so that one loop serves them all.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use tekton_types::config::Config;
 
@@ -54,6 +54,13 @@ pub trait Run: Stored + Clone + Send + Sync + 'static {
     fn status_mut(&mut self) -> &mut Self::Status;
     /// Who decides about it: empty or `tekton.dev/pipeline` is us.
     fn managed_by(&self) -> &str;
+    /// How long a shell may put off writing `after` over `before`; `None`, the default, when it must be written at once.
+    ///
+    /// What may wait is what any later pass finds out again, so a crash in between loses nothing. A Pod that starts
+    /// makes news with each of its containers; a shell that waits writes the last of them alone.
+    fn may_wait(_before: &Self::Status, _after: &Self::Status) -> Option<SignedDuration> {
+        None
+    }
     /// Decides what the run does next.
     fn decide(snapshot: &Snapshot<'_, Self>, env: &Env<'_>) -> Decision<Self::Status>;
 }

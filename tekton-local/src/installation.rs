@@ -93,8 +93,11 @@ impl Installation {
         let node = Node::start(local.client(), options.node).await?;
         local.set_logs(node.logs());
         let (stop_controller, stopped) = oneshot::channel::<()>();
-        let mut settings =
-            tekton_controller::Options { images: node.image_configs(), ..tekton_controller::Options::default() };
+        let mut settings = tekton_controller::Options {
+            images: node.image_configs(),
+            eager_status: true,
+            ..tekton_controller::Options::default()
+        };
         settings.cluster.images = crate::images();
         settings.cluster.release = options.release;
         let controller = tokio::spawn(tekton_controller::run(local.client(), settings, async {

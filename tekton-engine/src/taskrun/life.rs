@@ -9,7 +9,12 @@ use tekton_types::v1::{TaskRun, TaskRunStatus, taskrun_spec_status};
 
 /// The condition `Succeeded`.
 pub(crate) fn succeeded(run: &TaskRun) -> Option<&Condition> {
-    condition::succeeded(&run.status.conditions)
+    condition_of(&run.status)
+}
+
+/// The condition `Succeeded` of a status.
+pub(crate) fn condition_of(status: &TaskRunStatus) -> Option<&Condition> {
+    condition::succeeded(&status.conditions)
 }
 
 pub(crate) fn is_done(run: &TaskRun) -> bool {
@@ -50,6 +55,17 @@ pub(crate) fn has_timed_out(run: &TaskRun, config: &Config, now: Timestamp) -> b
 /// Sets the condition `Succeeded`; the time changes only if something else does.
 pub(crate) fn set(status: &mut TaskRunStatus, new: Condition, now: Timestamp) {
     condition::set(&mut status.conditions, Condition { last_transition_time: Some(Time(now)), ..new });
+}
+
+/// A pass marks a run `Running` before it reads the Pod and finds it `Pending` as before: then nothing has changed, and
+/// the condition keeps the time of `before`.
+pub(crate) fn keep_time(status: &mut TaskRunStatus, before: Option<&Condition>) {
+    let condition = status.conditions.iter_mut().find(|condition| condition.type_ == condition::SUCCEEDED);
+    if let (Some(before), Some(after)) = (before, condition)
+        && before.equals_up_to_time(after)
+    {
+        after.last_transition_time.clone_from(&before.last_transition_time);
+    }
 }
 
 /// The run goes on.

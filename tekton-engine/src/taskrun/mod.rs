@@ -9,6 +9,7 @@ pub(crate) mod life;
 pub mod lookup;
 mod pod;
 mod prepare;
+mod progress;
 mod sidecars;
 mod steps;
 
@@ -48,6 +49,10 @@ impl Run for TaskRun {
 
     fn managed_by(&self) -> &str {
         self.spec.managed_by.as_deref().unwrap_or_default()
+    }
+
+    fn may_wait(before: &TaskRunStatus, after: &TaskRunStatus) -> Option<SignedDuration> {
+        progress::may_wait(before, after)
     }
 
     fn decide(snapshot: &Snapshot<'_, Self>, env: &Env<'_>) -> Decision<TaskRunStatus> {
@@ -134,6 +139,7 @@ fn conclude(pass: &mut Pass<'_>, run: &mut TaskRun, before: Option<&Condition>) 
         let message = failed.message.clone();
         life::archive_attempt(&mut run.status, &message, pass.now());
     }
+    life::keep_time(&mut run.status, before);
     emit(pass, before, life::succeeded(run));
 }
 
