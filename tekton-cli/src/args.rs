@@ -7,6 +7,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::settings::Settings;
 
+mod signing;
+
+pub(crate) use signing::{SignArguments, SigningHash, VerifyArguments};
+
 /// Run, check, draw and serve Tekton pipelines on any machine, with no cluster.
 #[derive(Debug, Parser)]
 #[command(name = "tekton", version, max_term_width = 100)]
@@ -25,6 +29,10 @@ pub(crate) enum Command {
     Validate(ValidateArguments),
     /// Rewrite manifests of older releases, keeping comments and layout: as a diff, or in place.
     Migrate(MigrateArguments),
+    /// Sign Tasks and Pipelines, so that clusters can tell that they are yours.
+    Sign(SignArguments),
+    /// Verify the signatures of Tasks and Pipelines, with a key or as the policies of a cluster would.
+    Verify(VerifyArguments),
     /// Draw the tasks of a pipeline and what they wait for.
     Graph(GraphArguments),
     /// Tell why a run and each of its tasks wait, were skipped or failed.
@@ -55,7 +63,9 @@ pub(crate) enum Command {
     /// Print JSON Schemas of the kinds, for editors and other checkers.
     Schema(SchemaArguments),
     /// Print the custom resource definitions of all kinds.
-    Crds,
+    Crds(CrdsArguments),
+    /// Print the completions of a shell.
+    Completion(CompletionArguments),
 }
 
 /// `tekton run`.
@@ -520,4 +530,29 @@ pub(crate) struct ServeArguments {
     /// Tekton's configuration.
     #[command(flatten)]
     pub(crate) settings: Settings,
+}
+
+/// `tekton crds`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  tekton crds | kubectl apply -f -
+  tekton crds --without-webhook | kubectl apply -f -      # where only tekton-controller runs")]
+pub(crate) struct CrdsArguments {
+    /// For a cluster without Tekton's webhook: only versions that nothing has to convert, and steps need no name.
+    #[arg(long)]
+    pub(crate) without_webhook: bool,
+}
+
+/// `tekton completion`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  tekton completion bash > /etc/bash_completion.d/tekton
+  tekton completion zsh > \"${fpath[1]}/_tekton\"
+  tekton completion fish > ~/.config/fish/completions/tekton.fish")]
+pub(crate) struct CompletionArguments {
+    /// The shell.
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
 }

@@ -13,13 +13,14 @@ mod run;
 mod schema;
 mod serve;
 mod settings;
+mod sign;
 
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
-use args::{Arguments, Command};
+use args::{Arguments, Command, CompletionArguments, CrdsArguments};
 
 /// Exit code for invalid input and bad usage.
 const INVALID: u8 = 2;
@@ -43,8 +44,11 @@ fn main() -> ExitCode {
         Command::Explain(arguments) => within_runtime(explain::explain(arguments)),
         Command::Pod(arguments) => pod::pod(arguments),
         Command::Migrate(arguments) => migrate::migrate(arguments),
+        Command::Sign(arguments) => sign::sign(arguments),
+        Command::Verify(arguments) => sign::verify(arguments),
         Command::Schema(arguments) => schema::schema(arguments),
-        Command::Crds => Ok(printed(crds())),
+        Command::Crds(arguments) => Ok(printed(crds(arguments))),
+        Command::Completion(arguments) => Ok(printed(completion(arguments))),
     };
     ended.unwrap_or_else(|error| {
         eprintln!("error: {error}");
@@ -57,17 +61,24 @@ fn within_runtime(work: impl Future<Output = Result<ExitCode, String>>) -> Resul
 }
 
 /// Prints to standard output; a reader that has gone away is no error of ours.
-fn printed(text: impl AsRef<str>) -> ExitCode {
-    match std::io::stdout().write_all(text.as_ref().as_bytes()) {
+fn printed(text: impl AsRef<[u8]>) -> ExitCode {
+    match std::io::stdout().write_all(text.as_ref()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(_unwritable) => ExitCode::FAILURE,
     }
 }
 
-fn crds() -> String {
+fn completion(arguments: &CompletionArguments) -> Vec<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(arguments.shell, &mut Arguments::command(), "tekton", &mut script);
+    script
+}
+
+fn crds(arguments: &CrdsArguments) -> String {
+    use tekton_types::crd;
     let mut text = String::new();
-    for crd in tekton_types::crd::crds() {
+    for crd in if arguments.without_webhook { crd::crds_without_webhook() } else { crd::crds() } {
         text.push_str("---\n");
         text.push_str(&tekton_types::yaml::to_string(&crd));
     }

@@ -21,6 +21,8 @@ mod killed;
 mod kubectl;
 #[path = "cli/pod_diff.rs"]
 mod pod_diff;
+#[path = "cli/sign.rs"]
+mod sign;
 
 fn examples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/yaml")

@@ -6,6 +6,7 @@
 //! Source: trusted-resources.md.
 
 mod key;
+pub mod manifest;
 mod policy;
 
 use std::collections::BTreeMap;

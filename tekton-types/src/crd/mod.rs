@@ -6,6 +6,7 @@
 //! ```
 
 mod schema;
+mod standalone;
 
 use std::collections::BTreeMap;
 
@@ -17,6 +18,8 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use schemars::JsonSchema;
+
+pub use standalone::crds_without_webhook;
 
 use crate::{resolution, v1, v1alpha1, v1beta1};
 

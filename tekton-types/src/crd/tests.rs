@@ -235,3 +235,29 @@ fn a_definition_is_small_enough_for_kubectl_apply() {
         assert!(size < 250_000, "{} has {size} bytes", crd.spec.names.plural);
     }
 }
+
+#[test]
+fn without_a_webhook_nothing_needs_one() {
+    for definition in super::crds_without_webhook() {
+        let name = definition.metadata.name.as_deref().unwrap_or_default();
+        let strategy = definition.spec.conversion.as_ref().map_or("None", |conversion| &conversion.strategy);
+        assert_eq!(strategy, "None", "{name}");
+        let served = definition.spec.versions.iter().filter(|version| version.served);
+        let served: Vec<&str> = served.map(|version| version.name.as_str()).collect();
+        let expected: &[&str] = match name {
+            "customruns.tekton.dev" | "resolutionrequests.resolution.tekton.dev" => &["v1beta1"],
+            // Both versions have the same shape.
+            "stepactions.tekton.dev" => &["v1alpha1", "v1beta1"],
+            "verificationpolicies.tekton.dev" => &["v1alpha1"],
+            _ => &["v1"],
+        };
+        assert_eq!(served, expected, "{name}");
+    }
+    let tasks =
+        super::crds_without_webhook().into_iter().find(|crd| crd.spec.names.kind == "Task").expect("there are Tasks");
+    let text = serde_json::to_value(&tasks.spec.versions[1].schema).expect("a schema is JSON");
+    let step = "/openAPIV3Schema/properties/spec/properties/steps/items";
+    assert_eq!(text.pointer(step).expect("a Task has steps")["required"], Value::Null);
+    let sidecar = "/openAPIV3Schema/properties/spec/properties/sidecars/items";
+    assert_eq!(text.pointer(sidecar).expect("a Task has sidecars")["required"], serde_json::json!(["name"]));
+}

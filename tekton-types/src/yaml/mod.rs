@@ -5,6 +5,7 @@
 //! assert_eq!(documents[0].to_json(), serde_json::json!({"kind": "Task", "retries": 15, "true": true}));
 //! ```
 
+pub mod annotate;
 mod build;
 pub mod edit;
 mod fast;
