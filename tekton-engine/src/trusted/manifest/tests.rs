@@ -54,8 +54,8 @@ fn each_definition_is_signed_and_nothing_else_changes() {
         assert_eq!(signed.definitions, ["Task hello", "Pipeline both"], "{name}");
         let without: Vec<&str> = signed.text.lines().filter(|line| !line.contains("tekton.dev/signature")).collect();
         let before: Vec<&str> = TASK.lines().filter(|line| !line.contains("tekton.dev/signature")).collect();
-        let added: Vec<&&str> = without.iter().filter(|line| !before.contains(line)).collect();
-        assert_eq!(added, [&"  annotations:"], "{name}: {}", signed.text);
+        let without = without.join("\n").replacen("  annotations:\n", "", 1);
+        assert_eq!(without, before.join("\n"), "{name}");
         let keys = [(PublicKey::from_pem(public, Hash::Sha256).expect(name), Hash::Sha256)];
         let verdicts = verify(&signed.text, &keys, &Config::default()).expect(name);
         assert_eq!(refusals(verdicts), [None, None], "{name}");
