@@ -19,8 +19,37 @@ pub fn check(source: &str) -> Result<(), String> {
     with_program(source, |_| Ok(()))
 }
 
+/// Whether a text holds for values that it knows by name. Other than a guard's, it may use these variables.
+///
+/// Errors: the text does not compile, cannot be evaluated over these values, or has no truth value.
+pub fn holds(source: &str, variables: &[(&str, &serde_json::Value)]) -> Result<bool, String> {
+    on_enough_stack(source, |program| {
+        let mut context = context();
+        for (name, value) in variables {
+            let value = ::cel::to_value(*value).map_err(|error| format!("{name}: {error}"))?;
+            context.add_variable_from_value(*name, value);
+        }
+        match program.execute(&context) {
+            Ok(::cel::Value::Bool(truth)) => Ok(truth),
+            Ok(_) => Err(format!("{source} is not evaluated to a boolean")),
+            Err(error) => Err(error.to_string()),
+        }
+    })
+}
+
 /// Checks a text and does something with what it compiles to, on a stack that is large enough for it.
 pub(crate) fn with_program<T>(source: &str, then: impl FnOnce(&Program) -> Result<T, String>) -> Result<T, String> {
+    on_enough_stack(source, |program| {
+        type_of(program.expression(), &mut Vec::new()).map_err(|fault| {
+            let start = program.source_info().offset_for(fault.id).map_or(0, |(start, _)| start as usize);
+            located(source, position(source, start), &fault.text)
+        })?;
+        then(program)
+    })
+}
+
+/// Compiles a text and does something with it, on a stack that is large enough for it.
+fn on_enough_stack<T>(source: &str, then: impl FnOnce(&Program) -> Result<T, String>) -> Result<T, String> {
     let Shape { nesting, operators } = Shape::of(source)?;
     if nesting > MAX_NESTING || operators > MAX_OPERATORS {
         return Err(format!("ERROR: <input>:-1:0: expression recursion limit exceeded: {MAX_NESTING}"));
@@ -32,10 +61,6 @@ pub(crate) fn with_program<T>(source: &str, then: impl FnOnce(&Program) -> Resul
         let program = Program::compile(source).map_err(|problems| {
             let texts: Vec<String> = problems.errors.iter().map(|e| located(source, e.pos, &e.msg)).collect();
             texts.join("\n")
-        })?;
-        type_of(program.expression(), &mut Vec::new()).map_err(|fault| {
-            let start = program.source_info().offset_for(fault.id).map_or(0, |(start, _)| start as usize);
-            located(source, position(source, start), &fault.text)
         })?;
         then(&program)
     })

@@ -4,6 +4,7 @@
 //! network. Anything else counts as a call that failed, so its `failurePolicy` decides.
 
 mod call;
+mod conditions;
 mod rules;
 
 use base64::Engine as _;
@@ -47,24 +48,36 @@ impl Hook {
 
 impl Api {
     /// The webhooks that want to see the attempt, in the order of their configurations' names.
-    fn webhooks(&self, resource: &str, attempt: &Attempt<'_>, object: &Value) -> Vec<Hook> {
+    ///
+    /// Errors: a condition of one cannot be evaluated, and its failure counts.
+    fn webhooks(&self, resource: &str, attempt: &Attempt<'_>, object: &Value) -> Result<Vec<Hook>, ApiError> {
         // A webhook cannot stand in the way of its own removal.
         if attempt.target.resource.group == "admissionregistration.k8s.io" {
-            return Vec::new();
+            return Ok(Vec::new());
         }
         let (_, configurations) = self.store.list(resource, None);
         let hooks = configurations.iter().flat_map(|configuration| {
             let hooks = configuration.value["webhooks"].as_array().into_iter().flatten();
             hooks.map(|spec| (configuration.meta("name"), spec))
         });
-        hooks
-            .filter(|(_, spec)| rules::wants(self, spec, attempt, object))
-            .map(|(configuration, spec)| Hook {
+        let mut wanted = Vec::new();
+        for (configuration, spec) in hooks.filter(|(_, spec)| rules::wants(self, spec, attempt, object)) {
+            let hook = Hook {
                 name: spec["name"].as_str().unwrap_or_default().to_owned(),
                 configuration: configuration.to_owned(),
                 spec: spec.clone(),
-            })
-            .collect()
+            };
+            let conditional = spec["matchConditions"].as_array().is_some_and(|conditions| !conditions.is_empty());
+            let holds = if conditional { conditions::hold(spec, &review(attempt, object, "")) } else { Ok(true) };
+            match holds {
+                Ok(true) => wanted.push(hook),
+                Err(why) if !hook.ignores_failure() => {
+                    return Err(ApiError::forbidden(&attempt.target.resource, attempt.name, &why));
+                }
+                Ok(false) | Err(_) => {}
+            }
+        }
+        Ok(wanted)
     }
 
     /// Lets the mutating webhooks change an object. One that asks for it is called again when a later one has changed
@@ -72,7 +85,7 @@ impl Api {
     ///
     /// Errors: a webhook refuses the object, or cannot be called and its failure counts.
     pub(super) async fn mutate(&self, attempt: &Attempt<'_>, object: &mut Value) -> Result<(), ApiError> {
-        let hooks = self.webhooks(MUTATING, attempt, object);
+        let hooks = self.webhooks(MUTATING, attempt, object)?;
         let mut changed_by = None;
         for (index, hook) in hooks.iter().enumerate() {
             if self.mutate_by(hook, attempt, object).await? {
@@ -109,7 +122,7 @@ impl Api {
     ///
     /// Errors: a webhook refuses the object, or cannot be called and its failure counts.
     pub(super) async fn validate_by_webhooks(&self, attempt: &Attempt<'_>, object: &Value) -> Result<(), ApiError> {
-        let hooks = self.webhooks(VALIDATING, attempt, object);
+        let hooks = self.webhooks(VALIDATING, attempt, object)?;
         let calls = hooks.iter().map(|hook| self.review_by(hook, attempt, object));
         for outcome in futures::future::join_all(calls).await {
             outcome?;
