@@ -139,7 +139,7 @@ pub(in crate::node) async fn release(ctx: &Context, claim: &PersistentVolumeClai
             drop(volumes.delete(name, &DeleteParams::default()).await);
         }
     }
-    super::super::remove(path(ctx, claim)).await;
+    super::super::files::remove(path(ctx, claim)).await;
 }
 
 /// Where a claim keeps its files.

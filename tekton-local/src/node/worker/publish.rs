@@ -110,8 +110,8 @@ impl Worker {
         self.ctx.runtime.release(uid).await;
         self.ctx.claims.leave(uid);
         if gone {
-            super::super::remove(self.ctx.pod_dir(&self.pod)).await;
-            super::super::remove(self.ctx.memory.join(uid)).await;
+            super::super::files::remove(self.ctx.pod_dir(&self.pod)).await;
+            super::super::files::remove(self.ctx.memory.join(uid)).await;
         }
     }
 }
