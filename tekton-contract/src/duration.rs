@@ -1,5 +1,7 @@
 //! Go durations such as `1h30m`, in nanoseconds.
 
+use crate::var::extract::go_quote;
+
 const UNITS: [(&str, u64); 8] = [
     ("ns", 1),
     ("us", 1_000),
@@ -53,6 +55,38 @@ pub fn parse(text: &str) -> Option<i64> {
         rest = tail;
     }
     if negative { Some(0_i64.wrapping_sub_unsigned(total)) } else { i64::try_from(total).ok() }
+}
+
+/// Why Go does not take a text for a duration, in its words.
+///
+/// ```
+/// use tekton_contract::duration::reason;
+/// assert_eq!(reason("10"), "missing unit in duration \"10\"");
+/// assert_eq!(reason("1h2d"), "unknown unit \"d\" in duration \"1h2d\"");
+/// ```
+pub fn reason(text: &str) -> String {
+    let quoted = go_quote(text);
+    let mut rest = text.strip_prefix(['-', '+']).unwrap_or(text);
+    loop {
+        let number = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+        let after =
+            number.strip_prefix('.').map_or(number, |tail| tail.trim_start_matches(|c: char| c.is_ascii_digit()));
+        if after.len() == rest.len() || rest.strip_prefix('.').is_some_and(|tail| tail.len() == after.len()) {
+            return format!("invalid duration {quoted}");
+        }
+        let (unit, tail) = after.split_at(after.find(|c: char| c == '.' || c.is_ascii_digit()).unwrap_or(after.len()));
+        if unit.is_empty() {
+            return format!("missing unit in duration {quoted}");
+        }
+        if !UNITS.iter().any(|(name, _)| *name == unit) {
+            return format!("unknown unit {} in duration {quoted}", go_quote(unit));
+        }
+        // What is left of a text whose parts are all good is one that is too long.
+        if tail.is_empty() {
+            return format!("invalid duration {quoted}");
+        }
+        rest = tail;
+    }
 }
 
 fn fraction_of(digits: &str, scale: u64) -> u64 {

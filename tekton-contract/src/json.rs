@@ -87,6 +87,29 @@ pub fn text(bytes: &[u8]) -> String {
 /// ```
 pub fn quote(out: &mut String, text: &str) {
     out.push('"');
+    escape_all(out, text);
+    out.push('"');
+}
+
+/// The same for bytes that may be anything: in place of each that is not UTF-8 stands the escape of U+FFFD.
+///
+/// ```
+/// let mut out = String::new();
+/// tekton_contract::json::quote_bytes(&mut out, b"a\xff<");
+/// assert_eq!(out, r#""a\ufffd\u003c""#);
+/// ```
+pub fn quote_bytes(out: &mut String, bytes: &[u8]) {
+    out.push('"');
+    for chunk in bytes.utf8_chunks() {
+        escape_all(out, chunk.valid());
+        for _ in chunk.invalid() {
+            out.push_str("\\ufffd");
+        }
+    }
+    out.push('"');
+}
+
+fn escape_all(out: &mut String, text: &str) {
     for c in text.chars() {
         match c {
             '"' => out.push_str("\\\""),
@@ -100,7 +123,6 @@ pub fn quote(out: &mut String, text: &str) {
             _ => out.push(c),
         }
     }
-    out.push('"');
 }
 
 /// Escapes in a text that is JSON already what Go's encoder escapes and others do not: `<`, `>`, `&`, U+2028, U+2029.

@@ -98,6 +98,8 @@ pub struct RunResult {
     pub key: String,
     /// The value as the step wrote it.
     pub value: String,
+    /// The value holds U+FFFD in place of bytes that were no text; it is written in its long form, six bytes each.
+    pub replaced: bool,
     /// Kept from messages of old releases.
     pub resource_name: String,
     /// What kind of entry it is.
@@ -107,7 +109,13 @@ pub struct RunResult {
 impl RunResult {
     /// An entry of a type.
     pub fn new(key: impl Into<String>, value: impl Into<String>, result_type: ResultType) -> Self {
-        Self { key: key.into(), value: value.into(), resource_name: String::new(), result_type }
+        Self { key: key.into(), value: value.into(), result_type, ..Self::default() }
+    }
+
+    /// An entry with the content of a file, which may be no text.
+    pub fn from_bytes(key: impl Into<String>, value: &[u8], result_type: ResultType) -> Self {
+        let replaced = std::str::from_utf8(value).is_err();
+        Self { replaced, ..Self::new(key, json::text(value), result_type) }
     }
 
     /// Reads one entry from JSON. Unknown members are ignored.
@@ -145,7 +153,13 @@ impl RunResult {
         out.push_str("{\"key\":");
         json::quote(out, &self.key);
         out.push_str(",\"value\":");
-        json::quote(out, &self.value);
+        if self.replaced {
+            let mut value = String::new();
+            json::quote(&mut value, &self.value);
+            out.push_str(&value.replace('\u{fffd}', "\\ufffd"));
+        } else {
+            json::quote(out, &self.value);
+        }
         if !self.resource_name.is_empty() {
             out.push_str(",\"resourceName\":");
             json::quote(out, &self.resource_name);

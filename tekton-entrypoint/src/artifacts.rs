@@ -59,7 +59,7 @@ impl Artifacts {
     /// Reads artifacts from JSON.
     pub(crate) fn parse(content: &[u8]) -> Result<Self, Error> {
         let mut artifacts = Self::default();
-        for (name, value) in members(&json::parse(content)?, "v1.Artifacts")? {
+        for (name, value) in members(&json::parse(content)?, "types.Artifacts")? {
             if name.eq_ignore_ascii_case("inputs") {
                 artifacts.inputs = list(value)?;
             } else if name.eq_ignore_ascii_case("outputs") {
@@ -107,20 +107,20 @@ impl Artifacts {
 }
 
 fn list(value: &Value) -> Result<Vec<Artifact>, Error> {
-    items(value, "[]v1.Artifact")?.iter().map(Artifact::parse).collect()
+    items(value, "[]types.Artifact")?.iter().map(Artifact::parse).collect()
 }
 
 impl Artifact {
     fn parse(value: &Value) -> Result<Self, Error> {
         let mut artifact = Self::default();
-        for (name, value) in members(value, "v1.Artifact")? {
+        for (name, value) in members(value, "types.Artifact")? {
             if name.eq_ignore_ascii_case("name") {
                 text(value, &mut artifact.name)?;
             } else if name.eq_ignore_ascii_case("values") {
                 artifact.values = match value {
                     Value::Null => None,
                     value => {
-                        let values = items(value, "[]v1.ArtifactValue")?;
+                        let values = items(value, "[]types.ArtifactValue")?;
                         Some(values.iter().map(Location::parse).collect::<Result<_, _>>()?)
                     }
                 };
@@ -183,7 +183,7 @@ fn write_values(out: &mut String, values: &[Location]) {
 impl Location {
     fn parse(value: &Value) -> Result<Self, Error> {
         let mut location = Self::default();
-        for (name, value) in members(value, "v1.ArtifactValue")? {
+        for (name, value) in members(value, "types.ArtifactValue")? {
             if name.eq_ignore_ascii_case("uri") {
                 text(value, &mut location.uri)?;
             } else if name.eq_ignore_ascii_case("digest") {

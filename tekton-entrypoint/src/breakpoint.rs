@@ -1,8 +1,13 @@
 //! Breakpoints: a person decides by files whether a step runs, and how one that failed ends.
 
+use std::{thread, time::Instant};
+
 use tekton_contract::{json, var::extract::go_quote};
 
-use crate::{fs, log, sys, wait};
+use crate::{
+    fs, log, sys,
+    wait::{self, POLL},
+};
 
 const EXIT: &str = ".breakpointexit";
 const BEFORE_STEP: &str = ".beforestepexit";
@@ -33,13 +38,22 @@ pub(crate) fn on_failure(post_file: &str) -> i32 {
     // A person may end the wait by ending the program.
     sys::let_signals_end_us();
     let path = format!("{post_file}{EXIT}");
-    if let Err(error) = wait::wait_for(&path, false) {
-        log::line(&format!("error occurred while waiting for {path} : {error}"));
+    match wait::wait_for(&path, false) {
+        Ok(()) => await_content(&path),
+        Err(error) => log::line(&format!("error occurred while waiting for {path} : {error}")),
     }
     exit_code(&path).unwrap_or_else(|(code, text)| {
         log::line(&format!("error occurred while reading breakpoint exit code : {text}"));
         code
     })
+}
+
+/// Gives a shell that just made the file the time to write into it, which upstream's poll gives by its slowness.
+fn await_content(path: &str) {
+    let end = Instant::now() + POLL;
+    while std::fs::metadata(path).is_ok_and(|found| found.len() == 0) && Instant::now() < end {
+        thread::sleep(POLL / 100);
+    }
 }
 
 /// The exit code that a person wrote; on an error the code to end with, too.
@@ -49,7 +63,7 @@ fn exit_code(path: &str) -> Result<i32, (i32, String)> {
         outcome => outcome.unwrap_or_default(),
     };
     let text = json::text(content.strip_suffix(b"\n").unwrap_or(&content));
-    log::line(&format!("Breakpoint exiting with exit code {text}"));
+    log::line(&format!("Breakpoint exiting with exit code {text}\n"));
     // The system sees the lowest byte.
     let byte = |code: i64| i32::from(code.to_le_bytes()[0]);
     let error = |reason: &str| format!("strconv.Atoi: parsing {}: {reason}", go_quote(&text));

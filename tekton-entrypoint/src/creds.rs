@@ -3,6 +3,7 @@
 mod docker;
 mod git;
 mod ssh;
+mod url;
 
 use std::{
     fs::{File, OpenOptions},

@@ -144,7 +144,7 @@ fn print_all(flags: &Flags) -> Result<(), End> {
         if is_file(&path)? {
             let content = fs::read(&path).map_err(|error| format!("error reading the results file {error}"))?;
             let artifacts = Artifacts::parse(&content).map_err(|error| format!("invalid artifacts : {error}"))?;
-            print(name, &artifacts.encode(), "stepArtifact")?;
+            print(name, artifacts.encode().as_bytes(), "stepArtifact")?;
         }
     }
     Ok(())
@@ -179,7 +179,7 @@ fn step_results(text: &str) -> Result<BTreeMap<String, Vec<String>>, Error> {
 fn interval() -> Result<Duration, String> {
     let text = std::env::var(volumes::ENV_SIDECAR_LOG_POLLING_INTERVAL).unwrap_or_default();
     let text = if text.is_empty() { "100ms" } else { &text };
-    let nanoseconds = duration::parse(text).ok_or_else(|| format!("time: invalid duration {}", go_quote(text)))?;
+    let nanoseconds = duration::parse(text).ok_or_else(|| format!("time: {}", duration::reason(text)))?;
     Ok(Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or_default()))
 }
 
@@ -250,17 +250,17 @@ fn is_file(path: &str) -> Result<bool, String> {
 /// Prints one result; one that was not written is left out.
 fn print_result(name: &str, path: &str, kind: &str) -> Result<(), End> {
     match fs::read(path) {
-        Ok(content) => print(name, &json::text(&content), kind),
+        Ok(content) => print(name, &content, kind),
         Err(error) if error.not_found() => Ok(()),
         Err(_) => Err(End::Stuck),
     }
 }
 
-fn print(name: &str, value: &str, kind: &str) -> Result<(), End> {
+fn print(name: &str, value: &[u8], kind: &str) -> Result<(), End> {
     let mut line = String::from("{\"name\":");
     json::quote(&mut line, name);
     line.push_str(",\"value\":");
-    json::quote(&mut line, value);
+    json::quote_bytes(&mut line, value);
     line.push_str(",\"type\":");
     json::quote(&mut line, kind);
     line.push_str("}\n");

@@ -50,8 +50,15 @@ fn copy(source: &str, target: &str) -> Result<(), PathError> {
         .open(target)
         .map_err(|error| PathError::new("open", target, error))?;
     // The standard library copies inside the kernel where it can.
-    io::copy(&mut from, &mut to).map_err(|error| PathError::new("read", source, error))?;
-    Ok(())
+    match io::copy(&mut from, &mut to) {
+        Ok(_) => Ok(()),
+        // Go tells of all that goes wrong inside the kernel as of the target.
+        Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
+            let error = io::Error::other(format!("copy_file_range: {}", fs::reason(&error)));
+            Err(PathError::new("write", target, error))
+        }
+        Err(error) => Err(PathError::new("write", target, error)),
+    }
 }
 
 /// Makes the links by which a step's metadata is found: by name, and by number.

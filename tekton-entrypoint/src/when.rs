@@ -21,7 +21,7 @@ pub(crate) fn parse(text: &str) -> Result<Vec<When>, Error> {
     match json::parse(text.as_bytes())? {
         Value::Null => Ok(Vec::new()),
         Value::Array(items) => items.iter().map(expression).collect(),
-        value => Err(Error::unmarshal(&value, "v1.WhenExpressions")),
+        value => Err(Error::unmarshal(&value, "types.WhenExpressions")),
     }
 }
 
@@ -30,7 +30,7 @@ fn expression(value: &Value) -> Result<When, Error> {
     let members = match value {
         Value::Null => return Ok(when),
         Value::Object(members) => members,
-        value => return Err(Error::unmarshal(value, "v1.WhenExpression")),
+        value => return Err(Error::unmarshal(value, "types.WhenExpression")),
     };
     let refused = |value: &Value, field: &str, kind: &str| {
         Error(format!(

@@ -55,6 +55,7 @@ fn write(input: &Value) -> Value {
         value: text(&entry["value"]),
         resource_name: text(&entry["resourceName"]),
         result_type: ResultType(entry["type"].as_i64().unwrap_or_default()),
+        ..RunResult::default()
     }));
     match termination::message(&entries, input["compress"] == true) {
         Ok(content) => {

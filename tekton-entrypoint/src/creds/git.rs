@@ -22,9 +22,7 @@ impl Git {
         }
         let username = super::secret_text(secret, "username")?;
         let password = super::secret_text(secret, "password")?;
-        if url.chars().any(char::is_control) {
-            return Err(format!("parse {}: net/url: invalid control character in URL", go_quote(url)));
-        }
+        super::url::check(url)?;
         self.0.push(Entry { url: url.to_owned(), username, password });
         Ok(())
     }
@@ -82,25 +80,39 @@ fn has_path(url: &str) -> bool {
 
 fn with_user(url: &str, username: &str, password: &str) -> String {
     let (scheme, authority, rest) = split(url);
-    if !scheme.is_empty() && authority.is_none() && !rest.starts_with('/') {
+    if !scheme.is_empty() && authority.is_none() && !rest.is_empty() && !rest.starts_with(['/', '?', '#']) {
         return url.to_owned();
     }
     let host = authority.unwrap_or_default();
-    let host = host.rsplit('@').next().unwrap_or(host);
+    let host = encode(&unescape(host.rsplit('@').next().unwrap_or(host)), |byte| byte.is_ascii() && byte != b'%');
     let slash = if !host.is_empty() && !rest.is_empty() && !rest.starts_with(['/', '?', '#']) { "/" } else { "" };
-    let (path, behind) = rest.split_at(rest.find(['?', '#']).unwrap_or(rest.len()));
-    let (user, password, path) = (escape(username), escape(password), escape_path(path));
-    format!("{}//{user}:{password}@{host}{slash}{path}{behind}", scheme.to_ascii_lowercase())
+    let (before, fragment) = rest.split_at(rest.find('#').unwrap_or(rest.len()));
+    let (path, query) = before.split_at(before.find('?').unwrap_or(before.len()));
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+    let (user, password) = [username, password]
+        .map(|text| encode(text.as_bytes(), |byte| plain(byte) || b"$&+,;=".contains(&byte)))
+        .into();
+    let path = escape(path, |byte| plain(byte) || b"$&+,/:;=@".contains(&byte));
+    let mut url = format!("{}//{user}:{password}@{host}{slash}{path}{query}", scheme.to_ascii_lowercase());
+    // A mark with nothing behind it is dropped.
+    if let Some(fragment) = fragment.strip_prefix('#').filter(|fragment| !fragment.is_empty()) {
+        url.push('#');
+        url += &escape(fragment, |byte| plain(byte) || b"$&+,/:;=?@!()*".contains(&byte));
+    }
+    url
 }
 
-/// Percent-encodes a path as Go prints it: as it is when every byte may stand there, else all of it anew.
-fn escape_path(path: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~$&+,/:;=@".contains(&byte);
-    if path.bytes().all(|byte| plain(byte) || b"!'()*[]%".contains(&byte)) {
-        return path.to_owned();
+/// Percent-encodes a part of a url as Go prints it: as it is when every byte may stand there, else all of it anew.
+fn escape(part: &str, plain: impl Fn(u8) -> bool) -> String {
+    if part.bytes().all(|byte| plain(byte) || b"!'()*[]%".contains(&byte)) {
+        return part.to_owned();
     }
-    let mut out = String::with_capacity(path.len() + 8);
-    for byte in unescape(path) {
+    encode(&unescape(part), plain)
+}
+
+fn encode(bytes: &[u8], plain: impl Fn(u8) -> bool) -> String {
+    let mut out = String::with_capacity(bytes.len() + 8);
+    for &byte in bytes {
         if plain(byte) {
             out.push(char::from(byte));
         } else {
@@ -126,19 +138,6 @@ fn unescape(path: &str) -> Vec<u8> {
     out
 }
 
-/// Percent-encodes what may not stand in the user part of a url.
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~$&+,;=".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            write!(out, "%{byte:02X}").expect("writing to a String can not fail");
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,6 +150,8 @@ mod tests {
             ("github.com", "//u:p%40@github.com"),
             ("https://github.com/a b%20c", "https://u:p%40@github.com/a%20b%20c"),
             ("https://github.com/a%20b?x y", "https://u:p%40@github.com/a%20b?x y"),
+            ("http://é/a#b c", "http://u:p%40@%C3%A9/a#b%20c"),
+            ("http:", "http://u:p%40@"),
         ] {
             assert_eq!(with_user(url, "u", "p@"), expected);
         }

@@ -95,7 +95,8 @@ fn run_blocked(
     let mut copy_error = None;
     loop {
         while let Some(signal) = sys::next_signal(signals) {
-            if signal != libc::SIGCHLD {
+            // The one is about the command, and Go keeps the other to itself.
+            if ![libc::SIGCHLD, libc::SIGPROF].contains(&signal) {
                 sys::kill(-process, signal);
             }
         }
@@ -171,13 +172,16 @@ fn start(
 
 /// The path of a program: as it is when it has a slash, else what `PATH` has.
 fn look_up(name: &str) -> Result<String, String> {
-    if name.contains('/') {
-        return Ok(name.to_owned());
-    }
     let quoted = go_quote(name);
+    match name {
+        "" => return Err("exec: no command".to_owned()),
+        "/" => return Err(format!("exec: {quoted}: is a directory")),
+        name if name.contains('/') => return Ok(name.to_owned()),
+        _ => {}
+    }
     let path = std::env::var_os("PATH").unwrap_or_default();
     let path = path.to_string_lossy();
-    let directories = path.split(':').filter(|_| !path.is_empty() && !name.is_empty());
+    let directories = path.split(':').filter(|_| !path.is_empty());
     for directory in directories {
         let relative = !directory.starts_with('/');
         let found = fs::join(&[if directory.is_empty() { "." } else { directory }, name]);

@@ -1,9 +1,7 @@
 //! What a step left behind: results and artifacts, and the termination message that tells of them.
 
-use std::io;
-
 use tekton_contract::{
-    json, paths,
+    paths,
     termination::{self, ResultType, RunResult},
 };
 
@@ -39,7 +37,7 @@ impl Step<'_> {
         let mut found = Vec::new();
         for name in names.split(',').filter(|name| !name.is_empty()) {
             match fs::read(&fs::join(&[directory, name])) {
-                Ok(content) => found.push(RunResult::new(name, json::text(&content), kind)),
+                Ok(content) => found.push(RunResult::from_bytes(name, &content, kind)),
                 Err(error) if error.not_found() => {}
                 Err(error) => return Err(error.into()),
             }
@@ -61,7 +59,7 @@ impl Step<'_> {
             (paths::ARTIFACTS_PROVENANCE, ResultType::TASK_RUN_ARTIFACTS, "task"),
         ] {
             match fs::read(path) {
-                Ok(content) => output.push(RunResult::new(path, json::text(&content), kind)),
+                Ok(content) => output.push(RunResult::from_bytes(path, &content, kind)),
                 Err(error) if error.not_found() => {}
                 Err(error) => {
                     let code = log::fatal(&format!("Error while handling {what} artifacts: {error}"));
@@ -94,12 +92,6 @@ impl Step<'_> {
         let text = termination::message(&entries, self.flags.compress_termination_message)
             .map_err(|termination::TooLong| StepError::TooLong)?;
         let file = fs::write(path, text.as_bytes(), 0o666)?;
-        match file.sync_all() {
-            // What can not be synced, such as a device, need not be.
-            Err(error) if error.kind() != io::ErrorKind::InvalidInput => {
-                Err(PathError::new("sync", path, error).into())
-            }
-            _ => Ok(()),
-        }
+        file.sync_all().map_err(|error| PathError::new("sync", path, error).into())
     }
 }

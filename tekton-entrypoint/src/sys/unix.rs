@@ -247,9 +247,14 @@ impl EndSignals {
     }
 }
 
-/// Lets the signals that end a program end this one again.
+/// Lets the signals that end a program end this one again. Those that stop one still do not, as upstream's does not
+/// stop once it has run its command.
 pub(crate) fn let_signals_end_us() {
-    meaningless_signals().restore();
+    let mut set = meaningless_signals();
+    for signal in [libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU] {
+        set.add(signal);
+    }
+    set.restore();
 }
 
 fn owned(descriptor: RawFd) -> io::Result<OwnedFd> {

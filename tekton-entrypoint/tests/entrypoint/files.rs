@@ -1,8 +1,8 @@
-//! Files that can not be written: full disks and paths that are none.
+//! Files that can not be written, read or run: full disks, devices, directories and paths that are none.
 
 use std::{fs, process::Output};
 
-use crate::step::{Step, stderr};
+use crate::step::{BINARY, Step, stderr};
 
 /// A file system in `full` that holds no byte more.
 const NO_SPACE: &str = "mount -t tmpfs -o size=4k none full && head -c 4096 /dev/zero > full/all";
@@ -55,4 +55,53 @@ fn metadata_that_can_not_be_made_fails_the_step_before_its_command() {
     assert!(stderr(&output).contains("mkdir file: not a directory"), "{}", stderr(&output));
     assert_eq!(step.text("termination"), "[]");
     assert!(!step.path("out").exists() && !step.path("out.err").exists());
+}
+
+#[test]
+fn a_termination_message_on_a_device_fails_the_step_because_it_can_not_be_synced() {
+    let step = Step::new();
+    let output = step.command(&["-termination_path", "/dev/null"], "exit 3").output().expect("it runs");
+    assert_eq!(output.status.code(), Some(1));
+    let text = stderr(&output);
+    assert!(text.ends_with("Error while writing message: sync /dev/null: invalid argument\n"), "{text}");
+}
+
+#[test]
+fn bytes_that_are_no_text_count_as_the_escapes_in_their_place() {
+    let step = Step::new();
+    let script = "head -c 680 /dev/zero | tr '\\0' '\\377' > status/results/r";
+    let output = step.command(&["-step_results", "r"], script).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("above max allowed size 4096"), "{}", stderr(&output));
+    assert!(!step.text("termination").contains("\"r\""));
+}
+
+#[test]
+fn a_copy_that_fails_names_its_target() {
+    let step = Step::new();
+    let output = step.with_environment(BINARY, &["cp", "/etc", "copy"]).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(1));
+    let text = stderr(&output);
+    assert!(text.ends_with("cp error: write copy: copy_file_range: is a directory\n"), "{text}");
+    let output = step.with_environment(BINARY, &["cp", BINARY, "/dev/full"]).output().expect("it runs");
+    let text = stderr(&output);
+    assert!(text.ends_with("cp error: write /dev/full: no space left on device\n"), "{text}");
+}
+
+#[test]
+fn a_command_without_a_name_and_a_directory_are_not_run() {
+    let step = Step::new();
+    let platforms = ["amd64", "arm64", "arm", "386", "ppc64le", "riscv64", "s390x"];
+    let platforms: Vec<_> = platforms.iter().map(|platform| format!("\"linux/{platform}\":[\"\"]")).collect();
+    let commands = format!("{{{}}}", platforms.join(","));
+    let output = step
+        .with_environment(BINARY, &["-termination_path", "termination"])
+        .env("TEKTON_PLATFORM_COMMANDS", commands)
+        .output()
+        .expect("it runs");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).ends_with("Error executing command: exec: no command\n"), "{}", stderr(&output));
+    let args = ["-termination_path", "termination", "-entrypoint", "/"];
+    let output = step.with_environment(BINARY, &args).output().expect("it runs");
+    assert!(stderr(&output).ends_with("exec: \"/\": is a directory\n"), "{}", stderr(&output));
 }

@@ -92,9 +92,25 @@ fn a_breakpoint_ends_by_a_signal_but_not_by_one_that_means_nothing() {
     let child = command.spawn().expect("the step can be started");
     await_that("the breakpoint is reached", || step.path("termination").exists());
     step.settle(&child);
-    signal(&child, "USR2");
+    for name in ["USR2", "TSTP", "TTIN"] {
+        signal(&child, name);
+    }
     fs::write(step.path("out.breakpointexit.tmp"), "7\n").expect("the decision can be written");
     fs::rename(step.path("out.breakpointexit.tmp"), step.path("out.breakpointexit")).expect("it can be given");
+    let output = child.wait_with_output().expect("the step ends");
+    assert_eq!(output.status.code(), Some(7), "{}", stderr(&output));
+}
+
+#[test]
+fn a_decision_is_read_when_it_is_written_and_not_when_its_file_is_made() {
+    let step = Step::new();
+    let child = step.command(&["-breakpoint_on_failure"], "exit 3").spawn().expect("the step can be started");
+    await_that("the breakpoint is reached", || step.path("termination").exists());
+    step.settle(&child);
+    // As a shell does it: the file first, and its content when the command has it.
+    let script = "(sleep 0.1; echo 7) > out.breakpointexit";
+    let written = step.with_environment("/bin/sh", &["-c", script]).status().expect("a shell can be run");
+    assert!(written.success());
     let output = child.wait_with_output().expect("the step ends");
     assert_eq!(output.status.code(), Some(7), "{}", stderr(&output));
 }
