@@ -55,6 +55,14 @@ pub(crate) fn read(path: &str) -> Result<Vec<u8>, PathError> {
     Ok(content)
 }
 
+/// Reads the beginning of a file: all of it unless it is longer than `limit`, which a device may be without an end.
+pub(crate) fn read_at_most(path: &str, limit: u64) -> Result<Vec<u8>, PathError> {
+    let file = File::open(path).map_err(|error| PathError::new("open", path, error))?;
+    let mut content = Vec::new();
+    file.take(limit).read_to_end(&mut content).map_err(|error| PathError::new("read", path, error))?;
+    Ok(content)
+}
+
 /// Creates or truncates a file and writes it.
 pub(crate) fn write(path: &str, content: &[u8], mode: u32) -> Result<File, PathError> {
     let mut file = sys::with_mode(OpenOptions::new().write(true).create(true).truncate(true), mode)

@@ -11,6 +11,14 @@ use crate::{
     log, spire,
 };
 
+/// A message of 4 KiB cannot hold more than four million bytes, however well they compress: what is behind this many
+/// changes nothing, and memory need not hold it.
+const READ_LIMIT: u64 = 8 << 20;
+
+fn read(path: &str) -> Result<Vec<u8>, PathError> {
+    fs::read_at_most(path, READ_LIMIT)
+}
+
 impl Step<'_> {
     pub(super) fn collect_results(&self) -> Result<(), StepError> {
         let step_results = fs::join(&[&self.flags.step_metadata_dir, paths::STEP_RESULTS_DIR]);
@@ -36,7 +44,7 @@ impl Step<'_> {
     fn collect(&self, names: &str, directory: &str, kind: ResultType) -> Result<(), StepError> {
         let mut found = Vec::new();
         for name in names.split(',').filter(|name| !name.is_empty()) {
-            match fs::read(&fs::join(&[directory, name])) {
+            match read(&fs::join(&[directory, name])) {
                 Ok(content) => found.push(RunResult::from_bytes(name, &content, kind)),
                 Err(error) if error.not_found() => {}
                 Err(error) => return Err(error.into()),
@@ -58,7 +66,7 @@ impl Step<'_> {
             (step.as_str(), ResultType::STEP_ARTIFACTS, "step"),
             (paths::ARTIFACTS_PROVENANCE, ResultType::TASK_RUN_ARTIFACTS, "task"),
         ] {
-            match fs::read(path) {
+            match read(path) {
                 Ok(content) => output.push(RunResult::from_bytes(path, &content, kind)),
                 Err(error) if error.not_found() => {}
                 Err(error) => {
@@ -73,7 +81,7 @@ impl Step<'_> {
     /// Adds entries to the termination message.
     pub(super) fn write_message(&self, mut entries: Vec<RunResult>) -> Result<(), StepError> {
         let path = self.termination_path;
-        match fs::read(path) {
+        match read(path) {
             Ok(content) => match termination::existing(&content) {
                 Ok(mut existing) => {
                     existing.append(&mut entries);

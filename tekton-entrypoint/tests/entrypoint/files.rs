@@ -105,3 +105,14 @@ fn a_command_without_a_name_and_a_directory_are_not_run() {
     let output = step.with_environment(BINARY, &args).output().expect("it runs");
     assert!(stderr(&output).ends_with("exec: \"/\": is a directory\n"), "{}", stderr(&output));
 }
+
+#[test]
+fn a_result_without_an_end_is_too_long_and_is_not_held_in_memory() {
+    let step = Step::new();
+    let mut limited = step.with_environment("/bin/sh", &["-c", "ulimit -v 200000; exec \"$0\" \"$@\"", BINARY]);
+    limited.args(["-termination_path", "termination", "-step_metadata_dir", "status", "-step_results", "r"]);
+    limited.args(["-entrypoint", "/bin/ln", "--", "-s", "/dev/zero", "status/results/r"]);
+    let output = limited.output().expect("it runs");
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(stderr(&output).contains("above max allowed size 4096"), "{}", stderr(&output));
+}
