@@ -11,6 +11,8 @@ use tekton_conformance::simulation::{Figures, Scenario, Simulation, Sort, shrink
 const CHUNK: u64 = 64;
 /// Violations after which nobody reads on.
 const ENOUGH: usize = 5;
+/// Stories after which a long row of them says how far it is.
+const PROGRESS: u64 = 20_000;
 /// Lines of a story that are printed at most.
 const MOST_LINES: usize = 40;
 
@@ -31,10 +33,13 @@ pub(crate) struct Simulate {
     /// Threads [default: one for each processor].
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
+    /// Live all seeds even if invariants are broken, naming each broken seed at once and the progress now and then.
+    #[arg(long, conflicts_with = "seed")]
+    keep_going: bool,
 }
 
 /// Runs the command; whether all invariants hold.
-#[expect(clippy::print_stdout, reason = "the figures and stories are this program's output")]
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "figures, stories and progress are its output")]
 pub(crate) fn run(arguments: &Simulate) -> bool {
     // A panic of a decision is caught and becomes part of its story.
     std::panic::set_hook(Box::new(|_| {}));
@@ -50,13 +55,21 @@ pub(crate) fn run(arguments: &Simulate) -> bool {
         let (mut figures, mut broken) = (Figures::default(), Vec::new());
         loop {
             let from = next.fetch_add(CHUNK, Ordering::Relaxed);
-            if from >= end || broken.len() >= ENOUGH {
+            if from >= end || broken.len() >= ENOUGH && !arguments.keep_going {
                 break;
+            }
+            if arguments.keep_going && (from - arguments.first) % PROGRESS < CHUNK {
+                eprintln!("{} stories after {} s", from - arguments.first, begun.elapsed().as_secs());
             }
             for seed in from..(from + CHUNK).min(end) {
                 let told = simulation.tell(&Scenario::of_seed(seed));
                 figures.add(&told.figures);
-                broken.extend(told.violation.map(|violation| (seed, violation)));
+                if let Some(violation) = told.violation {
+                    if arguments.keep_going {
+                        eprintln!("seed {seed}: {violation}");
+                    }
+                    broken.push((seed, violation));
+                }
             }
         }
         let mut sums = sums.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -68,7 +81,8 @@ pub(crate) fn run(arguments: &Simulate) -> bool {
     let (figures, mut broken) = sums.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     print_figures(&figures, took);
     broken.sort();
-    for (seed, violation) in broken.iter().take(ENOUGH) {
+    let shown = if arguments.keep_going { usize::MAX } else { ENOUGH };
+    for (seed, violation) in broken.iter().take(shown) {
         println!("seed {seed}: {violation}");
     }
     if let Some((seed, _)) = broken.first() {

@@ -32,6 +32,7 @@ use tekton_engine::{
     Outcome, PatchType, Run, ServerVersion, Snapshot, Stored, Value,
 };
 use tekton_podgen::image::Reference;
+use tekton_types::condition;
 use tekton_types::config::Config;
 
 /// Rounds after which a pass that does not settle is given up.
@@ -139,6 +140,8 @@ pub struct World {
     pub fills_in: bool,
     /// Created Pods are pending.
     pub pods_pend: bool,
+    /// The spec of a TaskRun that has ended cannot be changed, as admission has it.
+    pub guards_ended: bool,
     /// The version of Kubernetes.
     pub version: Option<ServerVersion>,
     /// Logs by Pod and container.
@@ -414,6 +417,14 @@ impl World {
                     // What changes nothing makes no new version.
                     return Ok(Some(object.clone()));
                 }
+                if self.guards_ended && changes_what_ended(object, &patched) {
+                    return Err(ApiFault {
+                        reason: "BadRequest".to_owned(),
+                        code: 400,
+                        text: "invalid value: Once the TaskRun is complete, no updates are allowed".to_owned(),
+                        details_kind: String::new(),
+                    });
+                }
                 self.objects.insert(key.clone(), patched.clone());
                 Ok(Some(patched))
             }
@@ -436,6 +447,16 @@ impl World {
             meta.uid = Some(format!("uid-{}", meta.name.as_deref().unwrap_or_default()));
         }
         filled
+    }
+}
+
+fn changes_what_ended(before: &Object, after: &Object) -> bool {
+    match (before, after) {
+        (Object::TaskRun(before), Object::TaskRun(after)) => {
+            condition::succeeded(&before.status.conditions).is_some_and(|condition| !condition.is_unknown())
+                && before.spec != after.spec
+        }
+        _ => false,
     }
 }
 

@@ -95,7 +95,7 @@ impl<'a> Live<'a> {
         self.open = self.states.tasks.iter().filter(|task| task.in_tasks && !task.done).count();
         self.open_finally = self.states.tasks.iter().filter(|task| task.in_finally && !task.done).count();
         self.running = self.states.tasks.iter().filter(|task| task.in_tasks && task.outcome.running()).count();
-        self.ready = self.states.queue(&self.state).unwrap_or_default();
+        self.ready = self.states.lenient_queue(&self.state);
         self.ready.extend(self.finally_ready());
     }
 

@@ -297,11 +297,23 @@ impl States {
     ///
     /// Errors: a task is done although one that it waits for is not.
     pub fn queue(&self, state: &PipelineState<'_>) -> Result<Vec<usize>, GraphError> {
+        let (queue, too_early) = self.ordered_queue(state);
+        if too_early.is_empty() { Ok(queue) } else { Err(GraphError::DoneOutOfOrder(too_early)) }
+    }
+
+    /// The same of a run that may have lost children: a task that is done stays done, and one that it waited for and
+    /// that has no runs any more may start again.
+    pub fn lenient_queue(&self, state: &PipelineState<'_>) -> Vec<usize> {
+        self.ordered_queue(state).0
+    }
+
+    /// Numbers of the tasks that may start, and names of those that are done before their time.
+    fn ordered_queue(&self, state: &PipelineState<'_>) -> (Vec<usize>, Vec<String>) {
         if matches!(
             state.spec_status,
             pipelinerun_spec_status::CANCELLED | pipelinerun_spec_status::CANCELLED_RUN_FINALLY
         ) {
-            return Ok(Vec::new());
+            return (Vec::new(), Vec::new());
         }
         let is_done: Vec<bool> =
             self.task_of.iter().map(|task| *task != NO_TASK && self.tasks[*task as usize].done).collect();
@@ -310,16 +322,13 @@ impl States {
             .filter(|task| self.tasks[*task].done && self.node_of(*task).is_some_and(|node| !reached[node]))
             .map(|task| state.tasks[task].name().to_owned())
             .collect();
-        if !too_early.is_empty() {
-            return Err(GraphError::DoneOutOfOrder(too_early));
-        }
         if self.stopping || state.spec_status == pipelinerun_spec_status::STOPPED_RUN_FINALLY {
-            return Ok(Vec::new());
+            return (Vec::new(), too_early);
         }
         let mut queue: Vec<usize> = candidates.into_iter().filter_map(|node| self.task_of(node)).collect();
         queue.retain(|task| !state.tasks[*task].has_runs());
         queue.sort_unstable();
-        Ok(queue)
+        (queue, too_early)
     }
 
     /// Numbers of the finally tasks that may start now: those without runs, once all tasks are done.

@@ -201,9 +201,11 @@ pub fn skipped_tasks(state: &PipelineState<'_>, states: &States) -> Vec<SkippedT
 pub fn child_references(state: &PipelineState<'_>, states: &States) -> Vec<ChildStatusReference> {
     let mut references = Vec::new();
     let mut table = Table::new();
+    let shows = |task: &PipelineTask| !task.when.is_empty() || !task.display_name.is_empty();
+    let any_shown = state.tasks.iter().any(|resolved| shows(&resolved.pipeline_task));
     for (task, resolved) in states.tasks.iter().zip(&state.tasks) {
         let pipeline_task = &resolved.pipeline_task;
-        if task.done {
+        if task.done && any_shown {
             let used = refs::result_refs(pipeline_task);
             if !used.is_empty()
                 && let Ok(values) = results::values(&state.tasks, &states.lookup, &used)

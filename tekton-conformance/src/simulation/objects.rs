@@ -57,6 +57,7 @@ impl Stage {
             cluster: Arc::clone(&self.cluster),
             fills_in: true,
             pods_pend: true,
+            guards_ended: true,
             ..World::default()
         };
         world.put(self.account.clone());

@@ -148,3 +148,26 @@ fn results_are_replaced_in_a_task_whose_parents_are_done() {
     assert_eq!(states.queue(&state), Ok(vec![1]));
     assert_eq!(state.tasks[1].pipeline_task.params[0].value, "x-v".into());
 }
+
+#[test]
+fn a_task_whose_child_is_lost_starts_again_and_what_came_after_it_stays_done() {
+    let done = run(condition::TRUE);
+    let given = tasks(&["a", "b < a", "c < b"]);
+    let graph = edges::tasks_graph(&given).expect("each waits for the one before");
+    let finally = Graph::default();
+    let mut state = PipelineState {
+        tasks: given.iter().map(|task| ResolvedTask::new(Cow::Borrowed(task))).collect(),
+        graph: &graph,
+        finally: &finally,
+        spec_status: "",
+        deadlines: Deadlines::default(),
+        validation_failed: BTreeMap::new(),
+    };
+    state.tasks[1].task_runs.push(&done);
+    let states = state.classify();
+    assert!(states.queue(&state).is_err());
+    assert_eq!(states.lenient_queue(&state), [0]);
+    state.tasks[0].task_runs.push(&done);
+    let states = state.classify();
+    assert_eq!(states.lenient_queue(&state), [2]);
+}

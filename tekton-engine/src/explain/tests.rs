@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
+use tekton_types::reason::skip;
 
 use super::*;
 use crate::object::Kind;
@@ -268,4 +269,66 @@ fn a_long_chain_is_followed_as_far_as_anybody_reads() {
     let Object::PipelineRun(run) = pipeline_run(&json!({"tasks": tasks}), &status) else { panic!("a PipelineRun") };
     let explanation = explain_task(&run, "t4999", &Around::new([], now())).expect("there is such a task");
     assert_eq!(told(&explanation).lines().count(), 66);
+}
+
+#[test]
+fn each_reason_to_skip_says_what_stands_behind_it() {
+    let spec = json!({
+        "tasks": [
+            {"name": "build", "taskRef": {"name": "t"}},
+            {"name": "flaky", "taskRef": {"name": "t"}, "onError": "continue"},
+            {"name": "late", "taskRef": {"name": "t"},
+             "matrix": {"params": [{"name": "os", "value": []}, {"name": "arch", "value": "$(tasks.build.results.all[*])"}]}},
+        ],
+    });
+    let failed = |name: &str| task_run(name, &json!({"conditions": condition("False", "Failed", "it broke")}));
+    let behind = |reason: &str, status: &str, timeouts: &Value| {
+        let run = object(
+            Kind::PipelineRun,
+            json!({
+                "metadata": {"name": "ci", "namespace": "ns", "uid": "ci"},
+                "spec": {"pipelineSpec": spec, "status": status, "timeouts": timeouts},
+                "status": {
+                    "conditions": condition("False", "Failed", ""),
+                    "childReferences": [child("ci-build", "build", "TaskRun"), child("ci-flaky", "flaky", "TaskRun")],
+                    "skippedTasks": [{"name": "late", "reason": reason}],
+                },
+            }),
+        );
+        let objects = [run.clone(), failed("ci-build"), failed("ci-flaky")];
+        let Object::PipelineRun(run) = &run else { panic!("it is a PipelineRun") };
+        let told = explain_task(run, "late", &Around::new(&objects, now())).expect("there is such a task");
+        let lines: Vec<String> = told.because.iter().map(|why| format!("{} {}", why.subject, why.text)).collect();
+        lines.join("; ")
+    };
+    let check = |reason, status, timeouts, expected: &str| {
+        assert_eq!(behind(reason, status, &timeouts), expected, "{reason}");
+    };
+    let none = || json!(null);
+    check(skip::STOPPING, "", none(), "task build failed");
+    check(
+        skip::GRACEFULLY_STOPPED,
+        "StoppedRunFinally",
+        none(),
+        "spec.status is StoppedRunFinally: nothing but finally tasks starts",
+    );
+    check(
+        skip::EMPTY_ARRAY_IN_MATRIX_PARAMS,
+        "",
+        none(),
+        "matrix param os is an empty array; matrix param arch comes from $(tasks.build.results.all[*])",
+    );
+    check(skip::TASKS_TIMED_OUT, "", json!({"tasks": "30m"}), "spec.timeouts.tasks is 30m0s");
+    check(
+        skip::TASKS_TIMED_OUT,
+        "",
+        json!({"pipeline": "1h", "finally": "10m"}),
+        "spec.timeouts.tasks is not set: the rest of spec.timeouts leaves 50m0s",
+    );
+    check(
+        skip::PIPELINE_TIMED_OUT,
+        "",
+        none(),
+        "spec.timeouts.pipeline is not set: the default of the installation counts",
+    );
 }

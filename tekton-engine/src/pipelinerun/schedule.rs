@@ -10,7 +10,8 @@ use tekton_dag::pipeline_results::Sources;
 use tekton_dag::state::{PipelineState, States};
 use tekton_dag::{apply, check, matrix, pipeline_results, results, tally};
 use tekton_types::reason::pipelinerun as reasons;
-use tekton_types::v1::{PipelineRun, pipelinerun_spec_status};
+use tekton_types::v1::{PipelineRun, pipelinerun_spec_status, taskrun_spec_status};
+use tekton_types::v1beta1::customrun_spec_status;
 
 use super::bind::{Bound, USER_ERROR};
 use super::checks::{check_first_start, check_tasks, evaluate_cel};
@@ -45,14 +46,18 @@ pub(super) fn schedule<'a>(
         evaluate_cel(pass, run, task)?;
     }
     let states = state.classify();
-    if spec_status == pipelinerun_spec_status::CANCELLED_RUN_FINALLY && states.running {
+    let cancels = spec_status == pipelinerun_spec_status::CANCELLED_RUN_FINALLY && states.running;
+    let told_both = cancels && state.deadlines.tasks_passed() && are_told_to_stop(&state, &states);
+    if cancels && !told_both {
         cancel::cancel_gracefully(pass, run)?;
     }
     if state.is_before_first_run() {
         check_first_start(pass, run, bound, &state)?;
         assistant::set_up(pass, run)?;
     }
-    time_out_tasks(pass, run, &state, &states)?;
+    if !told_both {
+        time_out_tasks(pass, run, &state, &states)?;
+    }
     start_next(pass, run, bound, &mut state, states, &pipelines)?;
 
     let states = state.classify();
@@ -126,6 +131,16 @@ fn conclude(
     Ok(())
 }
 
+/// Every child of a task that runs was told to stop. Who is told twice why, as cancelled and as late, is not told again
+/// in each pass, one reason after the other, for as long as it goes on.
+fn are_told_to_stop(state: &PipelineState<'_>, states: &States) -> bool {
+    let running = states.tasks.iter().zip(&state.tasks).filter(|(task, _)| task.outcome.running());
+    running.map(|(_, resolved)| resolved).all(|task| {
+        task.task_runs.iter().all(|run| run.spec.status == taskrun_spec_status::CANCELLED)
+            && task.custom_runs.iter().all(|run| run.spec.status == customrun_spec_status::CANCELLED)
+    })
+}
+
 /// Stops what runs past the deadline of the tasks, or of the finally tasks.
 fn time_out_tasks(
     pass: &mut Pass<'_>,
@@ -157,7 +172,8 @@ fn start_next<'s, 'a: 's>(
     mut states: States,
     pipelines: &BTreeMap<String, String>,
 ) -> Result<(), Stop> {
-    let mut next = states.queue(state).map_err(Stop::permanent)?;
+    // A child that somebody deleted after the tasks that wait for it were done must not hold the run for ever.
+    let mut next = states.lenient_queue(state);
     for index in next.clone() {
         if let Err(error) = results::check_missing(&state.tasks, &states.lookup, &state.tasks[index]) {
             let name = state.tasks[index].name().to_owned();
@@ -198,7 +214,12 @@ fn start_next<'s, 'a: 's>(
     if states.finally_started() {
         set_finally_start(run, state, now);
     }
-    let made = results::task_run_results(&state.tasks);
+    let holds_spec = |index: &usize| is_written_inside(&state.tasks[*index]);
+    let made = if run.spec.workspaces.is_empty() && !next.iter().any(holds_spec) {
+        BTreeMap::new()
+    } else {
+        results::task_run_results(&state.tasks)
+    };
     scope::apply_results_to_workspaces(&made, &mut run.spec.workspaces);
     if next.iter().any(|index| states.tasks[*index].in_finally) {
         set_finally_start(run, state, now);
@@ -214,9 +235,9 @@ fn start_next<'s, 'a: 's>(
         if states.tasks[index].skip.is_some() || states.tasks[index].finally_skip.is_some() {
             continue;
         }
-        // A TaskRun of a task by reference holds no spec that anything could be put into.
-        let starting = &mut state.tasks[index];
-        if let Some(spec) = starting.task_spec.as_mut().filter(|_| starting.task_name.is_empty()) {
+        if is_written_inside(&state.tasks[index])
+            && let Some(spec) = state.tasks[index].task_spec.as_mut()
+        {
             scope::propagate(spec.to_mut(), &results, &artifacts);
         }
         if matrix::is_matrixed(&state.tasks[index].pipeline_task)
@@ -246,6 +267,11 @@ fn start_next<'s, 'a: 's>(
         }
     }
     if waiting { Err(Stop::Wait) } else { Ok(()) }
+}
+
+/// The spec stands in the pipeline: a TaskRun of a task by reference holds none that anything could be put into.
+fn is_written_inside(task: &ResolvedTask<'_>) -> bool {
+    task.task_name.is_empty() && task.task_spec.is_some()
 }
 
 /// The tasks of whose matrix some runs were created and others never were: a shell died or was refused in between.

@@ -82,6 +82,32 @@ pub(super) fn start<'s, 'a: 's>(
     Err(Stop::Fault(crate::decision::Fault { class: fault.class, text }))
 }
 
+/// Has the children of a task created that are not `there` yet, in the order of their names; all children of the task.
+fn create_each<'s, 'a: 's, T: Stored + 'a>(
+    pass: &mut Pass<'a>,
+    run: &PipelineRun,
+    task: &ResolvedTask<'s>,
+    there: &[&'s T],
+    meta: fn(&T) -> &ObjectMeta,
+    child: impl Fn(&Pass<'a>, usize) -> Result<T, Stop>,
+) -> Result<Vec<&'s T>, Stop> {
+    let mut children = Vec::with_capacity(task.names.len());
+    let mut waiting = false;
+    for (index, name) in task.names.iter().enumerate() {
+        let known = there.iter().copied().find(|child| meta(child).name.as_ref() == Some(name));
+        if known.is_some() || is_lost(run, task, name) {
+            children.extend(known);
+            continue;
+        }
+        match create(pass, run, meta, child(pass, index)?) {
+            Ok(child) => children.push(child),
+            Err(Stop::Wait) => waiting = true,
+            Err(stop) => return Err(stop),
+        }
+    }
+    if waiting { Err(Stop::Wait) } else { Ok(children) }
+}
+
 /// Has one child created. One that exists and belongs to the run is as good as a new one.
 fn create<'a, T: Stored + 'a>(
     pass: &mut Pass<'a>,

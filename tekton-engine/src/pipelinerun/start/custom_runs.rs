@@ -3,7 +3,7 @@
 use tekton_types::v1::{Param, PipelineRun};
 use tekton_types::v1beta1::{CustomRun, CustomRunSpec, EmbeddedCustomRunSpec};
 
-use super::{Starting, child_metadata, combinations, create, handed, is_lost, long_timeout, params_of, settings_of};
+use super::{Starting, child_metadata, combinations, create_each, handed, long_timeout, params_of, settings_of};
 use crate::pass::{Pass, Stop};
 use crate::pipelinerun::labels;
 use crate::pipelinerun::workspaces::Handed;
@@ -14,26 +14,14 @@ pub(super) fn custom_runs<'s, 'a: 's>(
     starting: &mut Starting<'_, 's>,
 ) -> Result<(), Stop> {
     let combinations = combinations(&starting.task.pipeline_task);
-    let mut created = Vec::with_capacity(starting.task.names.len());
-    let mut waiting = false;
-    for index in 0..starting.task.names.len() {
-        let name = &starting.task.names[index];
-        let known = starting.task.custom_runs.iter().find(|run| run.metadata.name.as_deref() == Some(name));
-        if known.is_some() || is_lost(run, starting.task, name) {
-            created.extend(known);
-            continue;
-        }
-        let child = custom_run(pass, run, starting, index, &combinations)?;
-        match create(pass, run, |child: &CustomRun| &child.metadata, child) {
-            Ok(child) => created.push(child),
-            Err(Stop::Wait) => waiting = true,
-            Err(stop) => return Err(stop),
-        }
-    }
-    if waiting {
-        return Err(Stop::Wait);
-    }
-    starting.task.custom_runs = created;
+    starting.task.custom_runs = create_each(
+        pass,
+        run,
+        starting.task,
+        &starting.task.custom_runs,
+        |run| &run.metadata,
+        |pass, index| custom_run(pass, run, starting, index, &combinations),
+    )?;
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use tekton_contract::labels as keys;
 use tekton_dag::graph::quote;
 use tekton_types::v1::{PipelineRun, PipelineRunSpec};
 
-use super::{Starting, child_metadata, create};
+use super::{Starting, child_metadata, create_each};
 use crate::object::Kind;
 use crate::owner;
 use crate::pass::{Pass, Stop};
@@ -21,16 +21,14 @@ pub(super) fn pipeline_runs<'s, 'a: 's>(
     if task.pipeline_ref.is_some() && !starting.pipeline.is_empty() {
         no_cycle(pass, run, starting.pipeline)?;
     }
-    let mut created = Vec::with_capacity(starting.task.names.len());
-    let mut waiting = false;
-    for name in &starting.task.names {
+    let child = |pass: &Pass<'a>, index: usize| {
         let mut labels = labels::of_child(run, &task.name, Some(starting.member()));
         if !starting.pipeline.is_empty() {
             labels.insert(keys::PIPELINE.to_owned(), starting.pipeline.to_owned());
         }
         let Handed { bindings, .. } = workspaces::of_child(run, starting.task, assistant::behavior(pass)?)?;
-        let child = PipelineRun {
-            metadata: child_metadata(run, name, labels, labels::annotations_of_child(run)),
+        Ok(PipelineRun {
+            metadata: child_metadata(run, &starting.task.names[index], labels, labels::annotations_of_child(run)),
             spec: PipelineRunSpec {
                 task_run_template: run.spec.task_run_template.clone(),
                 params: task.params.clone(),
@@ -40,17 +38,10 @@ pub(super) fn pipeline_runs<'s, 'a: 's>(
                 ..PipelineRunSpec::default()
             },
             ..PipelineRun::default()
-        };
-        match create(pass, run, |child: &PipelineRun| &child.metadata, child) {
-            Ok(child) => created.push(child),
-            Err(Stop::Wait) => waiting = true,
-            Err(stop) => return Err(stop),
-        }
-    }
-    if waiting {
-        return Err(Stop::Wait);
-    }
-    starting.task.pipeline_runs = created;
+        })
+    };
+    starting.task.pipeline_runs =
+        create_each(pass, run, starting.task, &starting.task.pipeline_runs, |run| &run.metadata, child)?;
     Ok(())
 }
 

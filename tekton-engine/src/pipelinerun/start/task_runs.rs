@@ -5,7 +5,7 @@ use tekton_types::reason::pipelinerun as reasons;
 use tekton_types::v1::{Param, PipelineRun, TaskRun, TaskRunSpec};
 use tekton_validate::binding;
 
-use super::{Starting, child_metadata, combinations, create, handed, is_lost, long_timeout, params_of, settings_of};
+use super::{Starting, child_metadata, combinations, create_each, handed, long_timeout, params_of, settings_of};
 use crate::pass::{Pass, Stop};
 use crate::pipelinerun::bind::USER_ERROR;
 use crate::pipelinerun::labels;
@@ -21,26 +21,14 @@ pub(super) fn task_runs<'s, 'a: 's>(
     if pass.env.config.feature_flags.enable_param_enum {
         check_enums(pass, run, starting, &combinations)?;
     }
-    let mut created = Vec::with_capacity(starting.task.names.len());
-    let mut waiting = false;
-    for index in 0..starting.task.names.len() {
-        let name = &starting.task.names[index];
-        let known = starting.task.task_runs.iter().find(|run| run.metadata.name.as_deref() == Some(name));
-        if known.is_some() || is_lost(run, starting.task, name) {
-            created.extend(known);
-            continue;
-        }
-        let child = task_run(pass, run, starting, index, &combinations)?;
-        match create(pass, run, |child: &TaskRun| &child.metadata, child) {
-            Ok(child) => created.push(child),
-            Err(Stop::Wait) => waiting = true,
-            Err(stop) => return Err(stop),
-        }
-    }
-    if waiting {
-        return Err(Stop::Wait);
-    }
-    starting.task.task_runs = created;
+    starting.task.task_runs = create_each(
+        pass,
+        run,
+        starting.task,
+        &starting.task.task_runs,
+        |run| &run.metadata,
+        |pass, index| task_run(pass, run, starting, index, &combinations),
+    )?;
     Ok(())
 }
 

@@ -1,14 +1,14 @@
-//! Why a PipelineRun and each of its tasks stand where they stand.
+//! Why a PipelineRun and each of its tasks stand where they stand: from the run to its tasks, and from task to task.
+
+mod skipped;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use tekton_dag::edges;
 use tekton_types::condition::{self, Condition};
-use tekton_types::reason::{pipelinerun as reasons, skip, taskrun as task_reasons};
-use tekton_types::refs;
+use tekton_types::reason::{pipelinerun as reasons, taskrun as task_reasons};
 use tekton_types::v1::{
-    ChildStatusReference, PipelineRun, PipelineSpec, PipelineTask, SkippedTask, TaskRun, WhenExpression,
-    pipelinerun_spec_status,
+    ChildStatusReference, PipelineRun, PipelineSpec, PipelineTask, SkippedTask, TaskRun, pipelinerun_spec_status,
 };
 use tekton_types::v1beta1::CustomRun;
 
@@ -269,81 +269,4 @@ impl<'a> Tasks<'a> {
         let parents = self.parents.get(name).map(Vec::as_slice).unwrap_or_default();
         parents.iter().all(|parent| self.has_ended(parent))
     }
-
-    fn why_skipped(&self, task: &PipelineTask, skipped: &SkippedTask, depth: &mut Depth) -> Vec<Explanation> {
-        let parents = || self.parents.get(task.name.as_str()).map(Vec::as_slice).unwrap_or_default().to_vec();
-        match skipped.reason.as_str() {
-            skip::WHEN_EXPRESSIONS => guards(&skipped.when_expressions),
-            skip::PARENT_TASKS => {
-                let skipped: Vec<&str> =
-                    parents().into_iter().filter(|parent| self.skipped.contains_key(parent)).collect();
-                skipped.into_iter().filter_map(|parent| self.near_or_whole(parent, depth)).collect()
-            }
-            skip::MISSING_RESULTS => self.missing_results(task, depth),
-            skip::STOPPING => {
-                let failed: Vec<&str> = self.children.keys().copied().filter(|name| self.has_failed(name)).collect();
-                failed.into_iter().filter_map(|name| self.near_or_whole(name, depth)).collect()
-            }
-            skip::PIPELINE_TIMED_OUT | skip::TASKS_TIMED_OUT | skip::FINALLY_TIMED_OUT => self.timeouts(),
-            _ => Vec::new(),
-        }
-    }
-
-    fn has_failed(&self, task: &str) -> bool {
-        let children = self.children.get(task).map(Vec::as_slice).unwrap_or_default();
-        children.iter().any(|child| self.condition(child).is_some_and(Condition::is_false))
-    }
-
-    /// The results that the task uses and that are not there, each with the task that should have made it.
-    fn missing_results(&self, task: &PipelineTask, depth: &mut Depth) -> Vec<Explanation> {
-        let mut missing = Vec::new();
-        for reference in refs::result_refs(task) {
-            if self.makes(reference.pipeline_task, reference.result) {
-                continue;
-            }
-            let subject = format!("result {} of task {}", reference.result, reference.pipeline_task);
-            let because = self.near_or_whole(reference.pipeline_task, depth);
-            missing.push(Explanation::new(subject, State::Failed, "was not made").because(because));
-        }
-        missing
-    }
-
-    fn makes(&self, task: &str, result: &str) -> bool {
-        let namespace = self.run.metadata.namespace.as_deref().unwrap_or_default();
-        let children = self.children.get(task).map(Vec::as_slice).unwrap_or_default();
-        children.iter().any(|child| {
-            let of_task = self.around.get::<TaskRun>(namespace, &child.name);
-            let of_custom = self.around.get::<CustomRun>(namespace, &child.name);
-            of_task.is_some_and(|run| run.status.results.iter().any(|made| made.name == result))
-                || of_custom.is_some_and(|run| run.status.results.iter().any(|made| made.name == result))
-        })
-    }
-
-    fn timeouts(&self) -> Vec<Explanation> {
-        let Some(timeouts) = &self.run.spec.timeouts else { return Vec::new() };
-        let all = [("pipeline", timeouts.pipeline), ("tasks", timeouts.tasks), ("finally", timeouts.finally)];
-        all.into_iter()
-            .filter_map(|(name, timeout)| {
-                Some(Explanation::new(format!("spec.timeouts.{name}"), State::Failed, format!("is {}", timeout?)))
-            })
-            .collect()
-    }
-}
-
-/// The guards that do not hold, with the values that they had. CEL texts are shown as they are.
-fn guards(when: &[WhenExpression]) -> Vec<Explanation> {
-    when.iter()
-        .filter(|guard| {
-            !guard.cel.is_empty() || !tekton_contract::when::holds(&guard.operator, &guard.input, &guard.values)
-        })
-        .map(|guard| {
-            let text = if guard.cel.is_empty() {
-                let values: Vec<String> = guard.values.iter().map(|value| format!("{value:?}")).collect();
-                format!("{:?} {} [{}] does not hold", guard.input, guard.operator, values.join(", "))
-            } else {
-                format!("cel {:?} does not hold", guard.cel)
-            };
-            Explanation::new("guard", State::Failed, text)
-        })
-        .collect()
 }
