@@ -1,5 +1,6 @@
 //! `tekton sign` and `tekton verify`: signatures of Tasks and Pipelines. They are made by `tekton_engine::trusted`.
 
+use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use k8s_openapi::api::core::v1::Secret;
@@ -55,7 +56,7 @@ pub(crate) fn verify(arguments: &VerifyArguments) -> Result<ExitCode, String> {
         for Verdict { definition, line, refused } in verdicts {
             trusted &= refused.is_none();
             let what = refused.map_or_else(|| "verified".to_owned(), |why| format!("refused: {why}"));
-            shown.push_str(&format!("{}:{line}: {definition}: {what}\n", source.name));
+            writeln!(shown, "{}:{line}: {definition}: {what}", source.name).expect("a String takes all");
         }
     }
     printed(shown);

@@ -57,10 +57,10 @@ fn a_policy_is_asked_as_a_cluster_would() {
     let folder = folder();
     assert_eq!(within(&folder, &["sign", "-K", "sign.key", "-w", "task.yaml"]).0, Some(0));
     let key = fs::read_to_string(folder.path().join("sign.pub")).expect("there is a key");
+    let key = key.lines().fold(String::new(), |text, line| text + "        " + line + "\n");
     let policy = format!(
         "apiVersion: tekton.dev/v1alpha1\nkind: VerificationPolicy\nmetadata: {{name: p}}\nspec:\n  resources:\n  \
-         - pattern: https://good/.*\n  authorities:\n  - name: a\n    key:\n      data: |\n{}",
-        key.lines().map(|line| format!("        {line}\n")).collect::<String>()
+         - pattern: https://good/.*\n  authorities:\n  - name: a\n    key:\n      data: |\n{key}"
     );
     fs::write(folder.path().join("policy.yaml"), policy).expect("it can be written");
     let ask = |source: &str| within(&folder, &["verify", "--policy", "policy.yaml", "--source", source, "task.yaml"]);

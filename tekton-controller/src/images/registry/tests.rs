@@ -138,8 +138,8 @@ fn query(image: &str, has_args: bool) -> ImageQuery<'_> {
     ImageQuery { image, has_args, namespace: "default", service_account: "", pull_secrets: &[] }
 }
 
-fn words(words: &[&str]) -> Option<Vec<String>> {
-    Some(words.iter().map(|word| (*word).to_owned()).collect())
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
 }
 
 #[tokio::test]
@@ -152,11 +152,11 @@ async fn an_image_gives_the_command_of_its_platform_and_its_digest_is_asked_once
     let tagged = format!("{address}/team/app:v1");
     let found = images.find(query(&tagged, false)).await.expect("it is found");
     assert_eq!(found.digest, digest);
-    assert_eq!(found.commands, BTreeMap::from([("linux/amd64".to_owned(), words(&["/tool", "--help"]))]));
+    assert_eq!(found.commands, BTreeMap::from([("linux/amd64".to_owned(), Some(words(&["/tool", "--help"])))]));
     let asked = registry.requests.load(Ordering::Relaxed);
     let by_digest = format!("{address}/team/app@{digest}");
     let found = images.find(query(&by_digest, true)).await.expect("it is remembered");
-    assert_eq!(found.commands["linux/amd64"], words(&["/tool"]));
+    assert_eq!(found.commands["linux/amd64"], Some(words(&["/tool"])));
     assert_eq!(registry.requests.load(Ordering::Relaxed), asked, "a digest that is known is not asked again");
 }
 
@@ -174,7 +174,8 @@ async fn an_index_gives_the_commands_of_all_platforms_but_attestations() {
     let image = format!("{address}/team/app");
     let found = images.find(query(&image, false)).await.expect("it is found");
     assert_eq!(found.digest, index);
-    let expected = [("linux/amd64".to_owned(), words(&["/amd"])), ("linux/arm64".to_owned(), words(&["/arm"]))];
+    let expected =
+        [("linux/amd64".to_owned(), Some(words(&["/amd"]))), ("linux/arm64".to_owned(), Some(words(&["/arm"])))];
     assert_eq!(found.commands, BTreeMap::from(expected));
     let image = format!("{address}/team/app@{twice}");
     let error = images.find(query(&image, false)).await.expect_err("which is meant?");
