@@ -1,6 +1,9 @@
 //! Tekton on an embedded cluster: API server, node and controller in this process, and their orderly end.
 
 use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -13,8 +16,9 @@ use tokio::task::JoinHandle;
 
 use crate::api::Admission;
 use crate::node::{Node, NodeError, NodeHandle, NodeOptions};
+use crate::server::Kubeconfigs;
 use crate::store::DiskError;
-use crate::{LocalCluster, Options, TektonAdmission};
+use crate::{LocalCluster, Options, Serving, TektonAdmission};
 
 /// The namespace of Tekton's ConfigMaps.
 const SYSTEM_NAMESPACE: &str = "tekton-pipelines";
@@ -32,6 +36,18 @@ pub struct InstallationOptions {
     pub config_maps: BTreeMap<String, BTreeMap<String, String>>,
     /// The value of annotation `pipeline.tekton.dev/release` of Pods.
     pub release: String,
+    /// How others reach the API server; `None` when only this process does.
+    pub serve: Option<ServeOptions>,
+}
+
+/// How kubectl and other clients reach an installation.
+#[derive(Debug, Clone)]
+pub struct ServeOptions {
+    /// A loopback address; port 0 takes a free one.
+    pub address: SocketAddr,
+    /// Files that are kubeconfigs, whole and readable by their owner only, from before the node starts until the
+    /// installation has stopped. No container sees them.
+    pub kubeconfigs: Vec<PathBuf>,
 }
 
 impl InstallationOptions {
@@ -43,6 +59,7 @@ impl InstallationOptions {
             persistent: false,
             config_maps: BTreeMap::new(),
             release: env!("CARGO_PKG_VERSION").to_owned(),
+            serve: None,
         }
     }
 }
@@ -60,6 +77,22 @@ pub enum InstallationError {
     /// The directory of objects cannot be used.
     #[error(transparent)]
     Disk(#[from] DiskError),
+    /// The address is not loopback or cannot be bound.
+    #[error("failed to listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What went wrong.
+        source: io::Error,
+    },
+    /// A kubeconfig cannot be written.
+    #[error("failed to write {path}")]
+    Kubeconfig {
+        /// Its file.
+        path: PathBuf,
+        /// What went wrong.
+        source: io::Error,
+    },
     /// The API server refused a ConfigMap.
     #[error("failed to write Tekton's configuration")]
     ConfigMaps(#[from] kube::Error),
@@ -72,12 +105,14 @@ pub struct Installation {
     node: NodeHandle,
     controller: JoinHandle<Result<(), ControllerError>>,
     stop_controller: oneshot::Sender<()>,
+    served: Option<(Serving, Kubeconfigs)>,
 }
 
 impl Installation {
     /// Starts everything.
     ///
-    /// Errors: a setting is not allowed, or this machine cannot run steps, with what to do about it.
+    /// Errors: a setting is not allowed, the API server cannot be served, or this machine cannot run steps, with what to
+    /// do about it.
     pub async fn start(options: InstallationOptions) -> Result<Self, InstallationError> {
         let config = Config::from_config_maps(options.config_maps.iter().map(|(name, data)| (name.as_str(), data)))?;
         let mut namespaces = options.namespaces;
@@ -90,7 +125,15 @@ impl Installation {
             LocalCluster::start(local)
         };
         configure(&local.client(), options.config_maps).await?;
-        let node = Node::start(local.client(), options.node).await?;
+        let mut node = options.node;
+        let served = match options.serve {
+            Some(options) => {
+                node.hidden.extend(options.kubeconfigs.iter().cloned());
+                Some(serve(&local, options).await?)
+            }
+            None => None,
+        };
+        let node = Node::start(local.client(), node).await?;
         local.set_logs(node.logs());
         let (stop_controller, stopped) = oneshot::channel::<()>();
         let mut settings = tekton_controller::Options {
@@ -104,7 +147,7 @@ impl Installation {
             // A dropped sender means the same as a sent word.
             let _ = stopped.await;
         }));
-        Ok(Self { local, node, controller, stop_controller })
+        Ok(Self { local, node, controller, stop_controller, served })
     }
 
     /// A client of the API server, with no socket between.
@@ -115,6 +158,11 @@ impl Installation {
     /// The API server and its fronts.
     pub fn local(&self) -> &LocalCluster {
         &self.local
+    }
+
+    /// Where the API server listens, if it was to.
+    pub fn serving(&self) -> Option<&Serving> {
+        self.served.as_ref().map(|(serving, _)| serving)
     }
 
     /// The node that runs the Pods.
@@ -130,6 +178,14 @@ impl Installation {
         self.node.shutdown().await;
         self.local.stop().await;
     }
+}
+
+async fn serve(local: &LocalCluster, options: ServeOptions) -> Result<(Serving, Kubeconfigs), InstallationError> {
+    let ServeOptions { address, kubeconfigs } = options;
+    let serving = local.serve(address).await.map_err(|source| InstallationError::Listen { address, source })?;
+    let files = Kubeconfigs::write(kubeconfigs, &serving.kubeconfig)
+        .map_err(|(path, source)| InstallationError::Kubeconfig { path, source })?;
+    Ok((serving, files))
 }
 
 /// Creates Tekton's ConfigMaps, which the controller reads at its start.

@@ -47,7 +47,7 @@ mod workloads;
 
 pub use cluster::{LocalCluster, Options};
 pub use images::images;
-pub use installation::{Installation, InstallationError, InstallationOptions};
+pub use installation::{Installation, InstallationError, InstallationOptions, ServeOptions};
 pub use kinds::default_pod;
 pub use server::Serving;
 pub use service::ApiService;

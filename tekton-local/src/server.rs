@@ -1,7 +1,8 @@
 //! The front over HTTP: TLS and a bearer token on a loopback address.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -129,6 +130,42 @@ async fn accept(listener: TcpListener, acceptor: TlsAcceptor, service: ApiServic
                 .serve_connection_with_upgrades(TokioIo::new(stream), service)
                 .await;
         });
+    }
+}
+
+/// Files with a kubeconfig; they go with this.
+#[derive(Debug)]
+pub(crate) struct Kubeconfigs(Vec<PathBuf>);
+
+impl Kubeconfigs {
+    /// Writes the files. Who sees one sees all of it, and only its owner can read it: the token is in it.
+    ///
+    /// Errors: a file that cannot be written.
+    pub(crate) fn write(paths: Vec<PathBuf>, text: &str) -> Result<Self, (PathBuf, io::Error)> {
+        let mut written = Self(Vec::new());
+        for path in paths {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let put = || {
+                let mut file = tempfile::NamedTempFile::new_in(folder)?;
+                file.write_all(text.as_bytes())?;
+                file.persist(&path)?;
+                Ok(())
+            };
+            if let Err(error) = put() {
+                return Err((path, error));
+            }
+            written.0.push(path);
+        }
+        Ok(written)
+    }
+}
+
+impl Drop for Kubeconfigs {
+    fn drop(&mut self) {
+        for path in &self.0 {
+            // One that is gone already, or can't go, keeps nothing else from its end; its server is gone in any case.
+            let _ = std::fs::remove_file(path);
+        }
     }
 }
 
