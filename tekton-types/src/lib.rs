@@ -77,6 +77,8 @@ pub mod refs;
 
 pub mod substitute;
 
+pub mod suggest;
+
 pub use object::Object;
 
 pub use k8s_openapi;

@@ -4,15 +4,16 @@ use std::collections::HashMap;
 
 use tekton_types::Object;
 use tekton_types::refs::{ResultRef, result_refs};
+use tekton_types::suggest::nearest;
 use tekton_types::v1::{
     Param, ParamSpec, Pipeline, PipelineRun, PipelineSpec, PipelineTask, Step, Task, TaskRun, TaskSpec,
 };
 use tekton_types::v1beta1::StepActionSpec;
 
+use crate::beta;
 use crate::binding::{self, ResolvedTask};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::text::quote;
-use crate::{beta, suggest};
 
 /// Objects that references can lead to, by name.
 #[derive(Debug, Default)]
@@ -111,7 +112,7 @@ fn params_help(declared: &[ParamSpec], given: &[Param]) -> String {
         .map(|d| d.name.as_str())
         .collect();
     let mut unknown = given.iter().filter(|p| !declared.iter().any(|d| d.name == p.name));
-    let slip = unknown.find_map(|p| Some((&p.name, suggest::nearest(&p.name, &missing)?)));
+    let slip = unknown.find_map(|p| Some((&p.name, nearest(&p.name, missing.iter().copied())?)));
     match (slip, missing.as_slice()) {
         (Some((written, meant)), _) => format!("`{written}` is given and not declared: did you mean `{meant}`?"),
         (None, []) => "give a list for an array, a map for an object, a text for a string".to_owned(),
@@ -152,7 +153,7 @@ impl Checker<'_> {
         known: &[&str],
     ) {
         self.verdict_with(code, verdict, path, || {
-            let slip = given.find_map(|name| suggest::nearest(name, known).filter(|_| !known.contains(&name)));
+            let slip = given.find_map(|name| nearest(name, known.iter().copied()).filter(|_| !known.contains(&name)));
             let general = HELP.iter().find(|(of, _)| *of == code).map(|(_, help)| (*help).to_owned());
             slip.map(|near| format!("did you mean `{near}`?")).or(general)
         });
@@ -304,8 +305,7 @@ impl Checker<'_> {
         let wrong = |(r, spec): &(ResultRef<'_>, &TaskSpec)| !spec.results.iter().any(|known| known.name == r.result);
         if let Some((reference, spec)) = missing.into_iter().find(wrong) {
             found.about = Some(format!("$(tasks.{}.results.{}", reference.pipeline_task, reference.result));
-            let known: Vec<&str> = spec.results.iter().map(|r| r.name.as_str()).collect();
-            if let Some(near) = suggest::nearest(reference.result, &known) {
+            if let Some(near) = nearest(reference.result, spec.results.iter().map(|r| r.name.as_str())) {
                 found.help = Some(format!("did you mean `{near}`?"));
             }
         }

@@ -3,11 +3,11 @@
 use tekton_types::Object;
 use tekton_types::decode::{DecodeError, Problem};
 use tekton_types::object::KINDS;
+use tekton_types::suggest::nearest;
 
 use crate::check::line_of;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::fix::Fix;
-use crate::suggest::nearest;
 
 /// Fields that moved from v1beta1 to v1, or are often looked for elsewhere: end of the path, and what to write.
 const MOVED: &[(&str, &str, &str)] = &[
@@ -71,7 +71,7 @@ fn unknown_kind(text: &str, error: &DecodeError) -> String {
         return format!("write `apiVersion: {version}`");
     }
     let mut kinds: Vec<&str> = KINDS.iter().map(|(_, kind)| *kind).collect();
-    if let Some(near) = nearest(kind, &kinds) {
+    if let Some(near) = nearest(kind, kinds.iter().copied()) {
         return format!("did you mean {near}?");
     }
     kinds.sort_unstable();

@@ -1,5 +1,6 @@
 //! Help that needs a look at the document: near names, removed kinds, what to add or take away.
 
+use tekton_types::suggest::nearest;
 use tekton_types::yaml::{Node, Value};
 
 use crate::diagnostic::Diagnostic;
@@ -127,7 +128,8 @@ const CONTEXT: [&str; 9] = [
 
 fn unknown_variable(diagnostic: &Diagnostic, root: &Node<'_>) -> Option<String> {
     let inner = diagnostic.about.as_deref()?.strip_prefix("$(")?.strip_suffix(')')?;
-    let near = |name: &str, known: &[&str]| nearest(name, known).map(|near| format!("did you mean `{near}`?"));
+    let near =
+        |name: &str, known: &[&str]| nearest(name, known.iter().copied()).map(|near| format!("did you mean `{near}`?"));
     if let Some(name) = inner.strip_prefix("context.") {
         return near(name, &CONTEXT).or_else(|| {
             Some("known are the name, namespace and uid of the run, and the name of what it runs".to_owned())
@@ -156,14 +158,8 @@ fn near_word(message: &str, known: &[&str]) -> Option<String> {
     message
         .split(|c| !is_part(c))
         .filter(|word| word.len() > 1 && !known.contains(word))
-        .find_map(|word| nearest(word, known))
+        .find_map(|word| nearest(word, known.iter().copied()))
         .map(|near| format!("did you mean `{near}`?"))
-}
-
-/// The known name nearest to another one, when it is near enough to be a slip.
-pub(crate) fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
-    let (distance, nearest) = known.iter().map(|known| (distance(name, known), *known)).min()?;
-    (distance > 0 && distance <= 1 + name.len() / 4).then_some(nearest)
 }
 
 fn has_cluster_task(node: &Node<'_>) -> bool {
@@ -197,41 +193,5 @@ fn collect<'n>(node: &'n Node<'_>, lists: &[&str], found: &mut Vec<&'n str>) {
         }
         Value::Seq(items) => items.iter().for_each(|item| collect(item, lists, found)),
         _ => {}
-    }
-}
-/// How many letters must change to make one name of the other.
-fn distance(a: &str, b: &str) -> usize {
-    let sorted = |text: &str| {
-        let mut letters: Vec<char> = text.chars().collect();
-        letters.sort_unstable();
-        letters
-    };
-    if a != b && sorted(a) == sorted(b) {
-        // Letters that changed places are one slip.
-        return 1;
-    }
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn distances_count_changes() {
-        for (a, b, expected) in [("url", "urls", 1), ("image", "imgae", 1), ("", "ab", 2), ("same", "same", 0)] {
-            assert_eq!(distance(a, b), expected, "{a} {b}");
-        }
     }
 }

@@ -8,9 +8,10 @@ use serde::de::value::StrDeserializer;
 use serde::de::{self, Deserializer, Visitor};
 
 use super::access::{Entries, Items, Variant};
-use super::{DecodeError, Problem, suggest};
+use super::{DecodeError, Problem};
 use crate::kubernetes::newer;
 use crate::quantity::Quantity;
+use crate::suggest::nearest;
 use crate::yaml::{Entry, Node, Span, Value, whole};
 
 /// The problems so far.
@@ -149,7 +150,9 @@ impl<'p, 'n> Reader<'p, 'n> {
 
     pub(super) fn unknown(&self, entry: &Entry<'_>, known: &'static [&'static str]) {
         let path = Path::Key(self.path, &entry.key).to_text();
-        let suggestion = suggest::nearest(&entry.key, known).filter(|name| *name != entry.key);
+        // A name that stands beside it already was not what this one was to be.
+        let free = known.iter().copied().filter(|name| self.node.get(name).is_none());
+        let suggestion = nearest(&entry.key, free);
         self.sink.push(DecodeError {
             message: format!("unknown field {path:?}"),
             path,

@@ -5,7 +5,6 @@
 
 mod access;
 mod de;
-mod suggest;
 
 use std::fmt;
 

@@ -1,12 +1,18 @@
-//! The field that was perhaps meant.
+//! The name that was perhaps meant by one that is none.
 
-/// The known name nearest to a misspelt one: at most a third of its letters differ.
-pub(super) fn nearest(name: &str, known: &'static [&'static str]) -> Option<&'static str> {
+/// The known name nearest to another one, when at most a third of its letters differ and it is not the same.
+///
+/// ```
+/// use tekton_types::suggest::nearest;
+/// assert_eq!(nearest("imgae", ["image", "params"]), Some("image"));
+/// assert_eq!(nearest("resources", ["image", "params"]), None);
+/// ```
+pub fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let limit = (name.len() / 3).max(1);
     known
-        .iter()
-        .filter(|candidate| candidate.len().abs_diff(name.len()) <= limit)
-        .map(|candidate| (distance(name, candidate), *candidate))
+        .into_iter()
+        .filter(|candidate| *candidate != name && candidate.len().abs_diff(name.len()) <= limit)
+        .map(|candidate| (distance(name, candidate), candidate))
         .filter(|(distance, _)| *distance <= limit)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
@@ -38,11 +44,22 @@ mod tests {
 
     #[test]
     fn a_slip_is_recognised_and_a_foreign_word_is_not() {
-        let known = &["taskRef", "taskSpec", "image", "params"];
-        for (name, expected) in
-            [("taskref", Some("taskRef")), ("imgae", Some("image")), ("param", Some("params")), ("resources", None)]
-        {
+        let known = ["taskRef", "taskSpec", "image", "params"];
+        for (name, expected) in [
+            ("taskref", Some("taskRef")),
+            ("imgae", Some("image")),
+            ("param", Some("params")),
+            ("image", None),
+            ("resources", None),
+        ] {
             assert_eq!(nearest(name, known), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn distances_count_changes() {
+        for (a, b, expected) in [("url", "urls", 1), ("image", "imgae", 1), ("", "ab", 2), ("same", "Same", 0)] {
+            assert_eq!(distance(a, b), expected, "{a} {b}");
         }
     }
 }
