@@ -114,6 +114,7 @@ spec:
   containers:
     - {name: first, image: busybox, command: [sh, -c, 'echo begun; sleep 60']}
     - {name: second, image: busybox, command: [sleep, '60']}
+    - {name: third, image: busybox, stdin: true, stdinOnce: true, command: [sh, -c, 'while read l; do echo got $l; done']}
 ";
 
 #[test]
@@ -130,17 +131,93 @@ fn kubectl_runs_commands_in_a_container() {
     assert_eq!(output.status.code(), Some(7), "{}", text(&output.stderr));
     assert_eq!(text(&output.stdout), "out\n");
     assert!(text(&output.stderr).starts_with("err\n"), "{}", text(&output.stderr));
-    let mut cat = server
-        .command(&["exec", "-i", "box", "-c", "first", "--", "cat"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("kubectl starts");
-    cat.stdin.take().expect("it is piped").write_all(b"through and through\n").expect("written");
-    let output = cat.wait_with_output().expect("it ends when its input ends");
-    assert_eq!(text(&output.stdout), "through and through\n");
-    let none = server.run(&["exec", "box", "-c", "third", "--", "true"]);
-    assert!(text(&none.stderr).contains("container third is not valid for pod box"), "{}", text(&none.stderr));
+    let fed = |arguments: &[&str], envs: &[(&str, &str)]| {
+        let mut command = server.command(arguments);
+        command.envs(envs.iter().copied()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut kubectl = command.spawn().expect("kubectl starts");
+        kubectl.stdin.take().expect("it is piped").write_all(b"through and through\n").expect("written");
+        text(&kubectl.wait_with_output().expect("it ends when its input ends").stdout)
+    };
+    let cat = ["exec", "-i", "box", "-c", "first", "--", "cat"];
+    assert_eq!(fed(&cat, &[]), "through and through\n");
+    // As clients do that know no WebSockets.
+    assert_eq!(fed(&cat, &[("KUBECTL_REMOTE_COMMAND_WEBSOCKETS", "false")]), "through and through\n");
+    assert!(fed(&["attach", "-i", "box", "-c", "third"], &[]).ends_with("got through and through\n"));
+    assert!(fed(&["run", "-i", "--rm", "--restart=Never", "--image=busybox", "one", "--", "cat"], &[]).contains("and"));
+
+    let (there, back) = (folder.path().join("there"), folder.path().join("back"));
+    std::fs::write(&there, "copied").expect("written");
+    server.kubectl(&["cp", there.to_str().expect("text"), "box:/tmp/there", "-c", "second"]);
+    server.kubectl(&["cp", "box:/tmp/there", back.to_str().expect("text"), "-c", "second"]);
+    assert_eq!(std::fs::read_to_string(&back).expect("it came back"), "copied");
+    let none = server.run(&["exec", "box", "-c", "fourth", "--", "true"]);
+    assert!(text(&none.stderr).contains("container fourth is not valid for pod box"), "{}", text(&none.stderr));
+}
+
+/// A Pod with a server: it answers every connection with a word.
+const ANSWERS: &str = "\
+apiVersion: v1
+kind: Pod
+metadata: {name: answers}
+spec:
+  terminationGracePeriodSeconds: 0
+  containers:
+    - name: answers
+      image: python
+      command: [python3, -c]
+      args:
+        - |
+          import socket
+          with socket.create_server(('127.0.0.1', PORT)) as server:
+              while True:
+                  with server.accept()[0] as peer:
+                      peer.sendall(b'answer to ' + peer.recv(100))
+";
+
+/// A port that nobody listens on.
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    listener.local_addr().expect("it has an address").port()
+}
+
+#[test]
+fn kubectl_forwards_ports() {
+    if !namespaces_work() || !kubectl_is_there() || Command::new("python3").arg("--version").output().is_err() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let server = Server::start(folder.path(), &[]);
+    let port = free_port();
+    let file = folder.path().join("answers.yaml");
+    std::fs::write(&file, ANSWERS.replace("PORT", &port.to_string())).expect("written");
+    server.kubectl(&["create", "-f", file.to_str().expect("text")]);
+    server.kubectl(&["wait", "--for=condition=Ready", "--timeout=30s", "pod/answers"]);
+    for websockets in ["true", "false"] {
+        let mut forward = server
+            .command(&["port-forward", "--address=127.0.0.1", "pod/answers", &format!(":{port}")])
+            .env("KUBECTL_PORT_FORWARD_WEBSOCKETS", websockets)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("kubectl starts");
+        let line = std::io::BufReader::new(forward.stdout.take().expect("it is piped")).lines().next();
+        let line = line.expect("it says where it listens").expect("text");
+        let local = line.strip_prefix("Forwarding from ").and_then(|rest| rest.split(' ').next()).expect("an address");
+        for _ in 0..3 {
+            let answer = loop {
+                let mut peer = std::net::TcpStream::connect(local).expect("it listens");
+                peer.write_all(b"me").expect("written");
+                let mut answer = String::new();
+                // The server may still be on its way to its port.
+                match std::io::Read::read_to_string(&mut peer, &mut answer) {
+                    Ok(_) if !answer.is_empty() => break answer,
+                    _ => std::thread::sleep(Duration::from_millis(20)),
+                }
+            };
+            assert_eq!(answer, "answer to me");
+        }
+        forward.kill().expect("killed");
+        forward.wait().expect("ended");
+    }
 }
 
 /// A ConfigMap and a Deployment that kubectl works on.
@@ -231,6 +308,15 @@ fn kubectl_does_to_objects_what_people_do_with_it() {
     assert!(kubectl(&["explain", "pod.spec.containers"]).contains("FIELDS"));
     assert!(kubectl(&["explain", "taskrun"]).contains("TaskRun"));
     assert_eq!(kubectl(&["auth", "can-i", "delete", "pods"]), "yes\n");
+    assert!(kubectl(&["events", "--for", "job/once"]).contains("SuccessfulCreate"));
+    assert!(kubectl(&["create", "token", "default"]).split('.').count() == 3, "a token has three parts");
+    let seen = kubectl(&["create", "configmap", "unreal", "--from-literal=a=b", "--dry-run=server", "-o", "yaml"]);
+    assert!(seen.contains("uid: "), "{seen}");
+    assert!(!server.run(&["get", "cm", "unreal"]).status.success(), "a dry run stores nothing");
+    let pod = kubectl(&["get", "pods", "-l", "app=web", "-o", "name"]);
+    let debug = server.run(&["debug", pod.trim_end(), "--image=busybox"]);
+    assert!(text(&debug.stderr).contains("ephemeral containers are disabled"), "{}", text(&debug.stderr));
+    assert!(text(&server.run(&["top", "pods"]).stderr).contains("Metrics API not available"));
     kubectl(&["delete", "-f", work]);
     assert!(!kubectl(&["get", "all", "-o", "name"]).contains("deployment"));
 }

@@ -42,7 +42,7 @@ pub use admission::{Admission, Operation, Review};
 pub(crate) use delete::{DeleteOptions, Propagation};
 pub use error::ApiError;
 pub use identity::User;
-pub use logs::{LogOptions, PodLogs};
+pub use logs::{Attachment, LogOptions, PodLogs};
 pub(crate) use update::finished_deleting;
 
 use crate::resources::{Registry, Resource, Version};

@@ -64,12 +64,15 @@ pub fn decode(text: &str, plus: bool) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
+/// The header in which clients that switch to SPDY name their sub-protocols.
+pub(crate) const STREAM_PROTOCOL: &str = "x-stream-protocol-version";
+
 /// A wish to speak another protocol over the connection.
 #[derive(Debug, Clone, Default)]
 pub struct Upgrade {
     /// The `Upgrade` header.
     pub to: String,
-    /// The WebSocket sub-protocols that the client offers.
+    /// The sub-protocols that the client offers.
     pub protocols: Vec<String>,
     /// The `Sec-WebSocket-Key` header.
     pub key: String,
@@ -141,6 +144,7 @@ impl Request {
                     .headers
                     .get_all(http::header::SEC_WEBSOCKET_PROTOCOL)
                     .iter()
+                    .chain(parts.headers.get_all(STREAM_PROTOCOL))
                     .filter_map(|value| value.to_str().ok())
                     .flat_map(|value| value.split(','))
                     .map(|protocol| protocol.trim().to_owned())

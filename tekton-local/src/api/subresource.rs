@@ -44,7 +44,7 @@ impl Api {
             ("eviction", "Pod") if core && method == "POST" => self.evict(request, target, name).await,
             ("log", "Pod") if core && method == "GET" => self.log(request, target, name).await,
             ("exec", "Pod") if core && matches!(method, "GET" | "POST") => self.exec(request, target, name),
-            ("attach", "Pod") if core && matches!(method, "GET" | "POST") => self.attach(request, target, name).await,
+            ("attach", "Pod") if core && matches!(method, "GET" | "POST") => self.attach(request, target, name),
             ("portforward", "Pod") if core && matches!(method, "GET" | "POST") => {
                 self.port_forward(request, target, name)
             }

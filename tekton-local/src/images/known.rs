@@ -111,16 +111,31 @@ impl ImageConfigs for KnownImages {
 }
 
 impl KnownImages {
-    /// What an image runs; arguments take the place of its `CMD`.
-    ///
-    /// Errors: nothing is known of the image, with what to do about it.
-    pub fn metadata(&self, image: &str, has_args: bool) -> Result<ImageMetadata, String> {
-        let known = self.get(image).ok_or_else(|| {
+    fn known(&self, image: &str) -> Result<Known, String> {
+        self.get(image).ok_or_else(|| {
             format!(
                 "the entrypoint of image {image} is not known: the host runtime does not read images; give the step or \
                  sidecar a `command` (or a `script`), or say what the image runs in a file of --image-config"
             )
-        })?;
+        })
+    }
+
+    /// What a container of the image runs that names no command: its `ENTRYPOINT`, and its `CMD` unless the container has
+    /// arguments, which take the place of that.
+    ///
+    /// Errors: nothing is known of the image, with what to do about it.
+    pub(crate) fn runs(&self, image: &str, has_args: bool) -> Result<Vec<String>, String> {
+        let known = self.known(image)?;
+        let cmd = if has_args { Vec::new() } else { known.cmd };
+        Ok(known.entrypoint.into_iter().chain(cmd).collect())
+    }
+
+    /// What a step of the image runs that names no command. Unlike for other containers, its arguments follow the `CMD` of
+    /// an image without `ENTRYPOINT`.
+    ///
+    /// Errors: nothing is known of the image, with what to do about it.
+    pub fn metadata(&self, image: &str, has_args: bool) -> Result<ImageMetadata, String> {
+        let known = self.known(image)?;
         let config = ImageConfig {
             os: "linux".to_owned(),
             architecture: architecture().to_owned(),
@@ -163,6 +178,14 @@ mod tests {
         check(&images, "example.com/team/busybox", false, None);
         check(&images, "alpine/git:v2", true, Some(&["git"]));
         check(&images, "alpine/git:v2", false, Some(&["git", "--help"]));
+    }
+
+    #[test]
+    fn arguments_of_a_container_take_the_place_of_what_the_image_runs_by_default() {
+        let images = KnownImages::default();
+        assert_eq!(images.runs("busybox", false).expect("it is known"), ["sh"]);
+        assert_eq!(images.runs("busybox", true).expect("it is known"), [""; 0]);
+        assert_eq!(images.runs("alpine/git", true).expect("it is known"), ["git"]);
     }
 
     #[test]

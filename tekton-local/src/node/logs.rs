@@ -1,6 +1,8 @@
 //! The logs of containers: a file for each start of a container, lines with their time and stream.
 
-use crate::runtime::{Container, Output};
+use crate::api::Attachment;
+use crate::runtime::Output;
+use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -8,10 +10,13 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::io::AsyncReadExt;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
 /// Lines longer than this are written in parts.
 const MAX_LINE: usize = 16 * 1024;
+
+/// How many chunks of output wait for a client that is attached; one that is slower misses the oldest.
+const ATTACHED: usize = 1024;
 
 /// How far a log has been written.
 #[derive(Debug, Clone, Copy, Default)]
@@ -25,7 +30,7 @@ pub struct Logs {
     root: PathBuf,
     live: Mutex<BTreeMap<PathBuf, watch::Receiver<Progress>>>,
     /// The containers that run, by the uid of the pod and their name.
-    running: Mutex<BTreeMap<(String, String), Arc<dyn Container>>>,
+    running: Mutex<BTreeMap<(String, String), Attachment>>,
 }
 
 impl std::fmt::Debug for Logs {
@@ -58,10 +63,10 @@ impl Logs {
         Self { root, live: Mutex::default(), running: Mutex::default() }
     }
 
-    /// A container runs: commands may be run in it.
-    pub(super) fn runs(&self, uid: &str, container: &str, process: Arc<dyn Container>) {
+    /// A container runs: commands may be run in it, and clients may attach to it.
+    pub(super) fn runs(&self, uid: &str, container: &str, attachment: Attachment) {
         let key = (uid.to_owned(), container.to_owned());
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(key, process);
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(key, attachment);
     }
 
     /// A container runs no longer.
@@ -71,7 +76,7 @@ impl Logs {
     }
 
     /// A container that runs.
-    pub(super) fn running(&self, uid: &str, container: &str) -> Option<Arc<dyn Container>> {
+    pub(super) fn running(&self, uid: &str, container: &str) -> Option<Attachment> {
         let key = (uid.to_owned(), container.to_owned());
         self.running.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned()
     }
@@ -89,7 +94,8 @@ impl Logs {
         let file = File::options().append(true).create(true).open(&path)?;
         let (progress, receiver) = watch::channel(Progress { bytes: file.metadata()?.len(), ended: false });
         self.live.lock().unwrap_or_else(PoisonError::into_inner).insert(path.clone(), receiver);
-        Ok(LogFile { file: Arc::new(Mutex::new((file, progress))), path, logs: self.clone() })
+        let output = broadcast::Sender::new(ATTACHED);
+        Ok(LogFile { file: Arc::new(Mutex::new((file, progress))), output, path, logs: self.clone() })
     }
 
     /// The log of a container of the pod with this UID, as chunks of whole lines. Errors: no such log.
@@ -131,17 +137,28 @@ impl Logs {
 #[derive(Debug, Clone)]
 pub(super) struct LogFile {
     file: Arc<Mutex<(File, watch::Sender<Progress>)>>,
+    /// To those who are attached.
+    output: broadcast::Sender<(&'static str, Bytes)>,
     path: PathBuf,
     logs: Arc<Logs>,
 }
 
 impl LogFile {
+    /// Where clients that attach to the container hear what it writes.
+    pub(super) fn output(&self) -> broadcast::Sender<(&'static str, Bytes)> {
+        self.output.clone()
+    }
+
     /// Copies a stream to the log until it ends.
     pub(super) async fn copy(self, stream: &'static str, mut from: Output) {
         let mut line: Vec<u8> = Vec::new();
         let mut chunk = vec![0; 8192];
         loop {
             let read = from.read(&mut chunk).await.unwrap_or(0);
+            if read > 0 && self.output.receiver_count() > 0 {
+                // Nobody may be attached any more.
+                let _ = self.output.send((stream, Bytes::copy_from_slice(&chunk[..read])));
+            }
             let mut out = Vec::with_capacity(read + 64);
             for byte in &chunk[..read] {
                 if *byte == b'\n' {

@@ -1,16 +1,14 @@
 //! Serves the logs of the node's containers to the API server.
 
 use super::logs::{LogRange, Logs};
-use crate::api::{ApiError, LogOptions, PodLogs};
-use crate::runtime::Container;
+use crate::api::{ApiError, Attachment, LogOptions, PodLogs};
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
-use std::sync::Arc;
 
 impl PodLogs for Logs {
-    fn container(&self, uid: &str, container: &str) -> Option<Arc<dyn Container>> {
+    fn container(&self, uid: &str, container: &str) -> Option<Attachment> {
         self.running(uid, container)
     }
 

@@ -4,6 +4,7 @@ use super::slot::now;
 use super::volumes::Volumes;
 use super::worker::{Check, Event};
 use super::{Context, env, expand, fields, probe};
+use crate::api::Attachment;
 use crate::runtime::{ContainerSpec, Mount, Privileges, Profile, Pull, StartError};
 use k8s_openapi::api::core::v1::{Container, Pod, SecurityContext};
 use std::os::unix::fs::PermissionsExt;
@@ -66,7 +67,14 @@ impl Launch {
         };
         let since = now();
         let process = started.container.clone();
-        self.ctx.logs.runs(&uid, &name, process.clone());
+        let attachment = Attachment {
+            process: process.clone(),
+            output: log.output(),
+            input: Arc::new(tokio::sync::Mutex::new(started.stdin)),
+            once: self.container.stdin_once == Some(true),
+            terminal: started.terminal.map(Arc::new),
+        };
+        self.ctx.logs.runs(&uid, &name, attachment);
         let out = tokio::spawn(log.clone().copy("stdout", started.stdout));
         let err = tokio::spawn(log.clone().copy("stderr", started.stderr));
         let hook = self.container.lifecycle.as_ref().and_then(|l| l.post_start.as_ref()).filter(|_| !self.replaced);
@@ -142,6 +150,8 @@ impl Launch {
             login,
             command,
             args,
+            stdin: container.stdin == Some(true),
+            tty: container.tty == Some(true),
             working_dir: container.working_dir.clone().unwrap_or_default(),
             env,
             mounts,

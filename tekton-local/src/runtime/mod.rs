@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use tekton_controller::{ImageConfigs, Login, NoImages};
-use tokio::io::AsyncRead;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 /// The address of Pods that share the network of this machine.
 pub(crate) const LOOPBACK: &str = "127.0.0.1";
@@ -18,6 +18,9 @@ pub const RUNTIME_ANNOTATION: &str = "tekton.local/runtime";
 
 /// A byte stream of a container's process.
 pub type Output = Pin<Box<dyn AsyncRead + Send>>;
+
+/// A byte stream to a container's process.
+pub type Input = Pin<Box<dyn AsyncWrite + Send>>;
 
 /// Everything a runtime needs to start one container of a Pod.
 #[derive(Debug, Clone, Default)]
@@ -42,6 +45,10 @@ pub struct ContainerSpec {
     pub args: Vec<String>,
     /// The whole environment, in order; the last of a name wins.
     pub env: Vec<(String, String)>,
+    /// Whether the process has a standard input that clients can attach to; else it is empty.
+    pub stdin: bool,
+    /// Whether the process has a terminal, which is its standard input, output and error.
+    pub tty: bool,
     /// Working directory, made when it is missing.
     pub working_dir: String,
     /// Volumes and files to bind, in the order they are to be mounted.
@@ -178,6 +185,10 @@ pub struct Started {
     pub stdout: Output,
     /// Its standard error.
     pub stderr: Output,
+    /// Its standard input, when asked for.
+    pub stdin: Option<Input>,
+    /// Sets the rows and columns of its terminal, when it has one.
+    pub terminal: Option<Resize>,
 }
 
 impl std::fmt::Debug for Started {
@@ -198,7 +209,7 @@ pub struct Executed {
     /// Its standard error.
     pub stderr: Output,
     /// Its standard input, when asked for.
-    pub stdin: Option<Pin<Box<dyn tokio::io::AsyncWrite + Send>>>,
+    pub stdin: Option<Input>,
     /// Sets the rows and columns of its terminal, when it has one.
     pub terminal: Option<Resize>,
 }

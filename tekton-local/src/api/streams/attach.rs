@@ -1,43 +1,90 @@
-//! `kubectl attach`: what a running container writes from now on.
+//! `kubectl attach`: what a running container writes from now on, and its standard input.
 
-use futures::StreamExt as _;
+use bytes::Bytes;
 use http::Response;
+use tokio::io::AsyncWriteExt;
+use tokio::sync::broadcast::{self, error::RecvError};
 
-use super::{STDOUT, V4, V5, success, upgrade};
+use super::exec::{size, wanted};
+use super::{Incoming, RESIZE, Receiver, STDERR, STDIN, STDOUT, Sender, channels, success};
 use crate::api::error::ApiError;
-use crate::api::logs::LogOptions;
 use crate::api::request::Request;
-use crate::api::{Api, Body, Target};
+use crate::api::{Api, Attachment, Body, Target};
 
 impl Api {
-    /// Attaches to the output of a container. Its standard input is empty: no container here asks for one.
-    pub(in crate::api) async fn attach(
+    /// Attaches to the streams of a container.
+    pub(in crate::api) fn attach(
         &self,
         request: &Request,
         target: &Target,
         name: &str,
     ) -> Result<Response<Body>, ApiError> {
-        let process = self.running(target, name, request.query.get("container"))?;
-        let pod = self.found(target, name)?;
-        let container = super::super::subresource::container_of(&pod.value, name, request.query.get("container"))?;
-        let node = self.node().ok_or_else(|| ApiError::internal("no node serves this pod"))?;
-        let options = LogOptions { container, follow: true, tail_lines: Some(0), ..LogOptions::default() };
-        let mut lines = node.logs(pod.meta("namespace"), name, pod.meta("uid"), options).await?;
-        upgrade(request, &[V5, V4], move |sender, mut receiver, _| async move {
-            if sender.send(STDOUT, &[]).await.is_err() {
-                return;
-            }
-            loop {
-                tokio::select! {
-                    bytes = lines.next() => match bytes {
-                        Some(bytes) => if sender.send(STDOUT, &bytes).await.is_err() { return },
-                        None => break,
-                    },
-                    incoming = receiver.next() => if incoming.is_none() { return },
+        let query = &request.query;
+        let attachment = self.running(target, name, query.get("container"))?;
+        // What is written from here on is seen, however long the client takes to switch.
+        let output = attachment.output.subscribe();
+        let stdin = query.flag("stdin");
+        channels(request, wanted(query), move |sender, receiver| run(attachment, output, stdin, sender, receiver))
+    }
+}
+
+async fn run(
+    attachment: Attachment,
+    mut output: broadcast::Receiver<(&'static str, Bytes)>,
+    stdin: bool,
+    sender: Sender,
+    receiver: Receiver,
+) {
+    // The first, empty message tells the client that the streams are there.
+    if sender.send(STDOUT, &[]).await.is_err() {
+        return;
+    }
+    let Attachment { process, output: live, input, once, terminal } = attachment;
+    // The output ends when its last writer has gone, which this would be.
+    drop(live);
+    let feed = async {
+        let mut receiver = receiver;
+        while let Some(incoming) = receiver.next().await {
+            match incoming {
+                Incoming::Chunk(STDIN, bytes) if stdin => {
+                    let mut input = input.lock().await;
+                    if let Some(open) = &mut *input
+                        && open.write_all(&bytes).await.is_err()
+                    {
+                        *input = None;
+                    }
                 }
+                Incoming::Chunk(RESIZE, bytes) => {
+                    if let (Some(terminal), Some((rows, columns))) = (&terminal, size(&bytes)) {
+                        terminal(rows, columns);
+                    }
+                }
+                Incoming::Closed(STDIN) if stdin && once => drop(input.lock().await.take()),
+                Incoming::Closed(_) | Incoming::Chunk(..) => {}
             }
-            process.wait().await;
-            sender.finish(&success()).await;
-        })
+        }
+    };
+    let tell = async {
+        loop {
+            match output.recv().await {
+                Ok((stream, bytes)) => {
+                    let channel = if stream == "stderr" { STDERR } else { STDOUT };
+                    if sender.send(channel, &bytes).await.is_err() {
+                        return;
+                    }
+                }
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => break,
+            }
+        }
+        process.wait().await;
+        sender.finish(&success()).await;
+    };
+    tokio::select! {
+        () = feed => {}
+        () = tell => {}
+    }
+    if stdin && once {
+        drop(input.lock().await.take());
     }
 }

@@ -7,11 +7,11 @@ use http::Response;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::{Incoming, RESIZE, Receiver, STDERR, STDIN, STDOUT, Sender, V4, V5, failure, success, upgrade};
+use super::{ERROR, Incoming, RESIZE, Receiver, STDERR, STDIN, STDOUT, Sender, channels, failure, success};
 use crate::api::error::ApiError;
-use crate::api::request::Request;
-use crate::api::{Api, Body, Target};
-use crate::runtime::{Container, ExecSpec, Executed, Output};
+use crate::api::request::{Query, Request};
+use crate::api::{Api, Attachment, Body, Target};
+use crate::runtime::{Container, ExecSpec, Executed, Input, Output, Resize};
 
 /// How long a client may take to close its side.
 const CLOSING: Duration = Duration::from_secs(1);
@@ -29,20 +29,15 @@ impl Api {
         if argv.is_empty() {
             return Err(ApiError::bad_request("you must specify at least 1 command"));
         }
-        let process = self.running(target, name, query.get("container"))?;
+        let process = self.running(target, name, query.get("container"))?.process;
         let spec = ExecSpec { argv, stdin: query.flag("stdin"), tty: query.flag("tty") };
-        upgrade(request, &[V5, V4], |sender, receiver, _| run(process, spec, sender, receiver))
+        channels(request, wanted(query), |sender, receiver| run(process, spec, sender, receiver))
     }
 
-    /// The process of a container that runs.
+    /// A container that runs.
     ///
     /// Errors: there is no such pod or container, or it does not run.
-    pub(super) fn running(
-        &self,
-        target: &Target,
-        name: &str,
-        container: Option<&str>,
-    ) -> Result<Arc<dyn Container>, ApiError> {
+    pub(super) fn running(&self, target: &Target, name: &str, container: Option<&str>) -> Result<Attachment, ApiError> {
         let pod = self.found(target, name)?;
         if pod.value["spec"]["nodeName"].as_str().unwrap_or_default().is_empty() {
             return Err(ApiError::bad_request(format!("pod {name} does not have a host assigned")));
@@ -54,6 +49,19 @@ impl Api {
         };
         self.node().and_then(|node| node.container(pod.meta("uid"), &container)).ok_or_else(lost)
     }
+}
+
+/// The channels that a request asks for.
+pub(super) fn wanted(query: &Query) -> Vec<u8> {
+    let tty = query.flag("tty");
+    let asked = [
+        (STDIN, query.flag("stdin")),
+        (STDOUT, query.flag("stdout")),
+        (STDERR, query.flag("stderr") && !tty),
+        (RESIZE, tty),
+        (ERROR, true),
+    ];
+    asked.into_iter().filter(|(_, wanted)| *wanted).map(|(channel, _)| channel).collect()
 }
 
 async fn run(process: Arc<dyn Container>, spec: ExecSpec, sender: Sender, receiver: Receiver) {
@@ -87,7 +95,7 @@ fn ended(code: i32) -> Value {
 }
 
 /// Sends what a process writes until it closes the stream, or the client goes.
-pub(super) async fn copy(mut from: Output, channel: u8, to: &Sender) {
+async fn copy(mut from: Output, channel: u8, to: &Sender) {
     let mut chunk = vec![0; 32 * 1024];
     while let Ok(read @ 1..) = from.read(&mut chunk).await {
         if to.send(channel, &chunk[..read]).await.is_err() {
@@ -96,11 +104,15 @@ pub(super) async fn copy(mut from: Output, channel: u8, to: &Sender) {
     }
 }
 
-type Stdin = Option<std::pin::Pin<Box<dyn tokio::io::AsyncWrite + Send>>>;
-type Terminal = Option<Box<dyn Fn(u16, u16) + Send + Sync>>;
+/// Rows and columns, as a client tells them.
+pub(super) fn size(bytes: &[u8]) -> Option<(u16, u16)> {
+    let size: Value = serde_json::from_slice(bytes).ok()?;
+    let number = |field: &str| size[field].as_u64().and_then(|n| u16::try_from(n).ok());
+    Some((number("Height")?, number("Width")?))
+}
 
 /// Takes what the client sends to the process: input, its end, and the size of the terminal.
-async fn feed(mut receiver: Receiver, mut stdin: Stdin, terminal: Terminal, process: Arc<dyn Container>) {
+async fn feed(mut receiver: Receiver, mut stdin: Option<Input>, terminal: Option<Resize>, process: Arc<dyn Container>) {
     while let Some(incoming) = receiver.next().await {
         match incoming {
             Incoming::Chunk(STDIN, bytes) => {
@@ -111,10 +123,8 @@ async fn feed(mut receiver: Receiver, mut stdin: Stdin, terminal: Terminal, proc
                 }
             }
             Incoming::Chunk(RESIZE, bytes) => {
-                let size: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-                let number = |field: &str| size[field].as_u64().and_then(|n| u16::try_from(n).ok());
-                if let (Some(terminal), Some(width), Some(height)) = (&terminal, number("Width"), number("Height")) {
-                    terminal(height, width);
+                if let (Some(terminal), Some((rows, columns))) = (&terminal, size(&bytes)) {
+                    terminal(rows, columns);
                 }
             }
             Incoming::Closed(STDIN) => stdin = None,

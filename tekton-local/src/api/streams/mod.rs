@@ -1,30 +1,29 @@
-//! Streams into and out of running containers: exec, attach and port-forward over WebSockets.
+//! Streams into and out of running containers: exec, attach and port-forward.
 //!
 //! One message carries one chunk of one channel: its first byte is the channel's number. The sub-protocol of kubectl and
-//! kube-rs is `v5.channel.k8s.io`, in which a client can also close its standard input. SPDY is refused, which makes
-//! clients that try it first come back with a WebSocket.
+//! kube-rs is `v5.channel.k8s.io`, in which a client can also close its standard input. Clients that know no WebSockets
+//! have SPDY, where each channel is a stream; kubectl forwards ports through SPDY in a WebSocket.
 
 mod attach;
+mod channel;
 mod exec;
 mod portforward;
+mod spdy;
+mod tunnel;
 
-use std::sync::Arc;
+use std::time::Duration;
 
-use bytes::Bytes;
-use futures::stream::{SplitSink, SplitStream};
-use futures::{SinkExt, StreamExt};
 use http::{HeaderValue, Response, header};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use tokio::sync::Mutex;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
+use tokio_tungstenite::tungstenite::protocol::Role;
+
+use channel::{Incoming, Receiver, Sender};
 
 use super::error::ApiError;
-use super::request::Request;
+use super::request::{Request, STREAM_PROTOCOL};
 use super::{Body, respond};
 
 /// The sub-protocol in which a client can close its standard input.
@@ -38,108 +37,100 @@ const STDOUT: u8 = 1;
 const STDERR: u8 = 2;
 const ERROR: u8 = 3;
 const RESIZE: u8 = 4;
-/// In `v5`: the channel whose number follows is closed.
-const CLOSE: u8 = 255;
-
 type Socket = WebSocketStream<TokioIo<hyper::upgrade::Upgraded>>;
 
-/// The end on which the server writes; shared by everything that has something to say.
-#[derive(Debug, Clone)]
-struct Sender(Arc<Mutex<SplitSink<Socket, Message>>>);
+/// How long a client that speaks SPDY may take to open the streams that it asked for.
+const OPENING: Duration = Duration::from_secs(30);
 
-impl Sender {
-    /// Sends a chunk on a channel. Errors: the client has gone.
-    async fn send(&self, channel: u8, bytes: &[u8]) -> Result<(), ()> {
-        let mut message = Vec::with_capacity(bytes.len() + 1);
-        message.push(channel);
-        message.extend_from_slice(bytes);
-        self.0.lock().await.send(Message::Binary(message.into())).await.map_err(drop)
-    }
-
-    /// Says how it ended, and closes.
-    async fn finish(&self, status: &Value) {
-        // A client that has gone needs no word of the end.
-        let _ = self.send(ERROR, status.to_string().as_bytes()).await;
-        self.close().await;
-    }
-
-    /// Closes in good order; clients take anything else for a failure.
-    async fn close(&self) {
-        let frame = CloseFrame { code: CloseCode::Normal, reason: "".into() };
-        // A client that has gone needs no word of the end.
-        let _ = self.0.lock().await.send(Message::Close(Some(frame))).await;
-    }
+/// What a connection was switched to.
+enum Switched {
+    Web(Socket),
+    Spdy(spdy::Reader, spdy::Writer),
 }
 
-/// What a client sends.
-#[derive(Debug)]
-enum Incoming {
-    /// A chunk of a channel.
-    Chunk(u8, Bytes),
-    /// A channel is closed.
-    Closed(u8),
+/// What a resource offers to clients that switch to WebSockets and to SPDY: the names of sub-protocols, best first.
+struct Offer {
+    web: &'static [&'static str],
+    spdy: &'static [&'static str],
 }
 
-/// The end from which the server reads.
-struct Receiver(SplitStream<Socket>);
-
-impl Receiver {
-    /// What comes next, or nothing when the client has gone.
-    async fn next(&mut self) -> Option<Incoming> {
-        loop {
-            let bytes = match self.0.next().await?.ok()? {
-                Message::Binary(bytes) => bytes,
-                Message::Text(text) => Bytes::from(text),
-                Message::Close(_) => return None,
-                _ => continue,
-            };
-            match *bytes.first()? {
-                CLOSE => return Some(Incoming::Closed(*bytes.get(1)?)),
-                channel => return Some(Incoming::Chunk(channel, bytes.slice(1..))),
-            }
-        }
-    }
-}
-
-/// Answers the request with a switch to WebSockets, and runs `session` when the client has switched.
+/// Answers the request with a switch to WebSockets or SPDY, and runs `session` when the client has switched.
 ///
-/// Errors: the request asks for no WebSocket, or for none of the `protocols`.
-fn upgrade<F>(
+/// Errors: the request asks for neither, or for none of the sub-protocols.
+fn switch<F>(
     request: &Request,
-    protocols: &[&'static str],
-    session: impl FnOnce(Sender, Receiver, &'static str) -> F + Send + 'static,
+    offer: &Offer,
+    session: impl FnOnce(Switched, &'static str) -> F + Send + 'static,
 ) -> Result<Response<Body>, ApiError>
 where
     F: Future<Output = ()> + Send,
 {
     let asked = &request.upgrade;
-    let refused = |why: &str| Err(ApiError::bad_request(format!("unable to upgrade: {why}")));
-    if !asked.to.eq_ignore_ascii_case("websocket") {
-        return refused(&format!("this server speaks WebSockets ({}) only", protocols.join(", ")));
+    if asked.to.is_empty() {
+        return Err(ApiError::bad_request("Upgrade request required"));
     }
-    let Some(protocol) = protocols.iter().copied().find(|known| asked.protocols.iter().any(|p| p == known)) else {
-        return refused(&format!("none of the sub-protocols {} was offered", protocols.join(", ")));
+    let refused = |why: &str| Err(ApiError::bad_request(format!("unable to upgrade: {why}")));
+    let web = asked.to.eq_ignore_ascii_case("websocket");
+    if !web && !asked.to.eq_ignore_ascii_case(spdy::PROTOCOL) {
+        return refused(&format!("this server speaks WebSockets and {}, not {}", spdy::PROTOCOL, asked.to));
+    }
+    let known = if web { offer.web } else { offer.spdy };
+    let Some(protocol) = known.iter().copied().find(|known| asked.protocols.iter().any(|p| p == known)) else {
+        return refused(&format!("none of the sub-protocols {} was offered", known.join(", ")));
     };
-    let (Some(pending), false) = (asked.pending.clone(), asked.key.is_empty()) else {
+    let (Some(pending), false) = (asked.pending.clone(), web && asked.key.is_empty()) else {
         return refused("this connection cannot be switched");
     };
     tokio::spawn(async move {
         // A client that did not switch has gone.
         let Ok(upgraded) = pending.await else { return };
-        let socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, None).await;
-        let (sink, stream) = socket.split();
-        session(Sender(Arc::new(Mutex::new(sink))), Receiver(stream), protocol).await;
+        let io = TokioIo::new(upgraded);
+        if web {
+            let socket = WebSocketStream::from_raw_socket(io, Role::Server, None).await;
+            session(Switched::Web(socket), protocol).await;
+        } else if let Some((reader, writer)) = spdy::split(io) {
+            session(Switched::Spdy(reader, writer), protocol).await;
+        }
     });
     let mut response = respond(101, "text/plain", "");
     let headers = response.headers_mut();
     headers.remove(header::CONTENT_TYPE);
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(protocol));
-    if let Ok(accept) = HeaderValue::from_str(&derive_accept_key(asked.key.as_bytes())) {
-        headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    if web {
+        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(protocol));
+        if let Ok(accept) = HeaderValue::from_str(&derive_accept_key(asked.key.as_bytes())) {
+            headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+        }
+    } else {
+        headers.insert(header::UPGRADE, HeaderValue::from_static(spdy::PROTOCOL));
+        headers.insert(STREAM_PROTOCOL, HeaderValue::from_static(protocol));
     }
     Ok(response)
+}
+
+/// As [`switch`], for a session of channels, which in SPDY are the streams of these channels.
+fn channels<F>(
+    request: &Request,
+    wanted: Vec<u8>,
+    session: impl FnOnce(Sender, Receiver) -> F + Send + 'static,
+) -> Result<Response<Body>, ApiError>
+where
+    F: Future<Output = ()> + Send,
+{
+    let offer = Offer { web: &[V5, V4], spdy: &[V4] };
+    switch(request, &offer, move |switched, _| async move {
+        let ends = match switched {
+            Switched::Web(socket) => Some(channel::of_socket(socket)),
+            Switched::Spdy(reader, writer) => {
+                tokio::time::timeout(OPENING, channel::of_streams(reader, writer, &wanted)).await.ok().flatten()
+            }
+        };
+        // A client that does not open what it asked for has gone.
+        if let Some((sender, receiver)) = ends {
+            session(sender, receiver).await;
+        }
+    })
 }
 
 fn success() -> Value {

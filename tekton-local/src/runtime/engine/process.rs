@@ -8,7 +8,8 @@ use bollard::errors::Error;
 use bollard::exec::{CreateExecOptions, ResizeExecOptions, StartExecOptions, StartExecResults};
 use bollard::models::ContainerCreateBody;
 use bollard::query_parameters::{
-    AttachContainerOptions, CreateContainerOptions, KillContainerOptions, WaitContainerOptions,
+    AttachContainerOptions, CreateContainerOptions, KillContainerOptions, ResizeContainerTTYOptions,
+    WaitContainerOptions,
 };
 use futures::future::BoxFuture;
 use futures::{Stream, StreamExt};
@@ -33,18 +34,24 @@ pub(super) async fn start(
     address: String,
 ) -> Result<Started, StartError> {
     let id = engine.create_container(None::<CreateContainerOptions>, body).await.map_err(broken)?.id;
-    let attach =
-        AttachContainerOptions { stdout: true, stderr: true, stream: true, ..AttachContainerOptions::default() };
+    let attach = AttachContainerOptions {
+        stdin: spec.stdin,
+        stdout: true,
+        stderr: true,
+        stream: true,
+        ..AttachContainerOptions::default()
+    };
     let attached = engine.attach_container(&id, Some(attach)).await;
     let started = match attached {
         Ok(attached) => engine.start_container(&id, None).await.map(|()| attached),
         Err(error) => Err(error),
     };
     match started {
-        Ok(AttachContainerResults { output, .. }) => {
+        Ok(AttachContainerResults { output, input }) => {
             let (stdout, stderr) = split(output);
+            let terminal = spec.tty.then(|| resize_container(engine.clone(), id.clone()));
             let container = EngineContainer { engine: engine.clone(), id, image, address, exit: OnceCell::new() };
-            Ok(Started { container: Arc::new(container), stdout, stderr })
+            Ok(Started { container: Arc::new(container), stdout, stderr, stdin: spec.stdin.then_some(input), terminal })
         }
         Err(error) => {
             remove(engine, &id).await;
@@ -133,6 +140,17 @@ impl EngineContainer {
         let process = EngineExec { engine: self.engine.clone(), id, end };
         Ok(Executed { process: Arc::new(process), stdout, stderr, stdin: spec.stdin.then_some(input), terminal })
     }
+}
+
+/// Sets rows and columns of a container's terminal; one that has ended has none.
+fn resize_container(engine: Docker, id: String) -> Resize {
+    Box::new(move |rows, columns| {
+        let (engine, id) = (engine.clone(), id.clone());
+        tokio::spawn(async move {
+            let size = ResizeContainerTTYOptions { h: i32::from(rows), w: i32::from(columns) };
+            drop(engine.resize_container_tty(&id, size).await);
+        });
+    })
 }
 
 /// Sets rows and columns of a command's terminal; one that has ended has none.

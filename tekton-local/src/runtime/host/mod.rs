@@ -15,7 +15,7 @@ mod terminal;
 mod tests;
 mod userland;
 
-use super::{Container, ContainerSpec, ExecSpec, Executed, Exit, Output, Resize, Runtime, StartError, Started};
+use super::{Container, ContainerSpec, ExecSpec, Executed, Exit, Input, Output, Resize, Runtime, StartError, Started};
 use crate::images::{self, KnownImages, Userland};
 use futures::future::BoxFuture;
 use std::fmt::Write as _;
@@ -35,6 +35,9 @@ pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bi
 
 /// The home of a container that sets none: a writable directory of its own, or Tekton's volume of that name.
 const HOME: &str = "/tekton/home";
+
+/// The terminal of a process that has one and is told of no other.
+const TERM: (&str, &str) = ("TERM", "xterm");
 
 /// The host runtime.
 #[derive(Debug)]
@@ -65,19 +68,18 @@ impl HostRuntime {
         })
     }
 
-    /// What an image runs, when that is known by its name.
+    /// What a container runs that names no command, when its image is known by its name.
     fn entrypoint(&self, spec: &ContainerSpec) -> Result<Vec<String>, StartError> {
         if let Some(program) = images::program(&spec.image) {
-            return Ok(vec![program]);
+            return Ok(std::iter::once(program).chain(spec.args.iter().cloned()).collect());
         }
         let refused = |text: String| StartError::Create(format!("container \"{}\": {text}", spec.name));
-        let found = self.images.metadata(&spec.image, !spec.args.is_empty()).map_err(refused)?;
-        found
-            .commands
-            .into_values()
-            .next()
-            .flatten()
-            .ok_or_else(|| refused(format!("image {} names no command, and neither does the container", spec.image)))
+        let mut argv = self.images.runs(&spec.image, !spec.args.is_empty()).map_err(refused)?;
+        argv.extend(spec.args.iter().cloned());
+        if argv.is_empty() {
+            return Err(refused(format!("image {} names no command, and neither does the container", spec.image)));
+        }
+        Ok(argv)
     }
 
     /// The same runtime, which knows of images what `images` says.
@@ -89,6 +91,7 @@ impl HostRuntime {
     async fn launch(&self, mut spec: ContainerSpec) -> Result<Started, StartError> {
         if spec.command.is_empty() {
             spec.command = self.entrypoint(&spec)?;
+            spec.args.clear();
         }
         if spec.non_root && spec.user.unwrap_or(0) == 0 {
             return Err(StartError::Config(match spec.user {
@@ -99,13 +102,14 @@ impl HostRuntime {
         let own =
             [("PATH", self.path.as_str()), ("HOME", HOME)].map(|(name, value)| (name.to_owned(), value.to_owned()));
         spec.env.splice(0..0, own);
+        if spec.tty {
+            spec.env.insert(0, (TERM.0.to_owned(), TERM.1.to_owned()));
+        }
         if self.images.userland(&spec.image) == Userland::Busybox {
             spec.mounts.splice(0..0, self.shells.mounts().iter().cloned());
         }
         let plan = Arc::new(plan::plan(&self.base, &spec)?);
-        let (stdout, stdout_child) = stream()?;
-        let (stderr, stderr_child) = stream()?;
-        let stdio = [dev_null()?, stdout_child, stderr_child];
+        let (streams, stdio) = streams(spec.stdin, spec.tty)?;
         let id = container_id(&spec, self.count.fetch_add(1, Ordering::Relaxed));
         let group = self.cgroups.as_ref().and_then(|groups| groups.make(&spec, id.trim_start_matches(SCHEME)));
         let group = group.map(Arc::new);
@@ -120,7 +124,8 @@ impl HostRuntime {
             full_maps: self.base.full_maps,
             spawner: self.spawner.clone(),
         };
-        Ok(Started { container: Arc::new(process), stdout, stderr })
+        let Streams { stdout, stderr, stdin, terminal } = streams;
+        Ok(Started { container: Arc::new(process), stdout, stderr, stdin, terminal })
     }
 }
 
@@ -187,7 +192,7 @@ impl Process {
         let search = spec.env.iter().rev().find(|(name, _)| name == "PATH").map_or(DEFAULT_PATH, |(_, value)| value);
         let mut env = self.env.clone();
         if exec.tty && !spec.env.iter().any(|(name, _)| name == "TERM") {
-            env.push(plan::c("TERM=xterm")?);
+            env.push(plan::c(format!("{}={}", TERM.0, TERM.1))?);
         }
         let plan = Arc::new(plan::Plan {
             ops: Vec::new(),
@@ -202,7 +207,7 @@ impl Process {
             argv: exec.argv.iter().map(plan::c).collect::<Result<_, _>>()?,
             env,
         });
-        let (streams, theirs) = if exec.tty { terminal(exec.stdin)? } else { pipes(exec.stdin)? };
+        let (streams, theirs) = streams(exec.stdin, exec.tty)?;
         let pidfd = launch(&self.spawner, plan, theirs, Some(self.pidfd.clone()), self.cgroup.clone()).await?;
         let process = Process {
             id: self.id.clone(),
@@ -306,8 +311,13 @@ fn stream() -> Result<(Output, OwnedFd), StartError> {
 struct Streams {
     stdout: Output,
     stderr: Output,
-    stdin: Option<std::pin::Pin<Box<dyn tokio::io::AsyncWrite + Send>>>,
+    stdin: Option<Input>,
     terminal: Option<Resize>,
+}
+
+/// Our ends of the streams of a process, and its own.
+fn streams(stdin: bool, tty: bool) -> Result<(Streams, [OwnedFd; 3]), StartError> {
+    if tty { terminal(stdin) } else { pipes(stdin) }
 }
 
 /// A pipe for each stream, and the command's ends of them.
