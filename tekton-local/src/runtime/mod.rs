@@ -24,6 +24,7 @@ pub type Input = Pin<Box<dyn AsyncWrite + Send>>;
 
 /// Everything a runtime needs to start one container of a Pod.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "the fields of Kubernetes, which do not depend on each other")]
 pub struct ContainerSpec {
     /// Namespace of the Pod.
     pub namespace: String,

@@ -48,7 +48,7 @@ pub(super) struct Receiver(Back);
 enum Back {
     Web(SplitStream<Socket>),
     /// The channels by stream.
-    Spdy(spdy::Reader, BTreeMap<u32, u8>),
+    Spdy(Box<spdy::Reader>, BTreeMap<u32, u8>),
 }
 
 /// The channels of a WebSocket.
@@ -77,7 +77,7 @@ pub(super) async fn of_streams(
         }
     }
     let channels = streams.iter().map(|(channel, stream)| (*stream, *channel)).collect();
-    Some((Sender(Front::Spdy(writer, streams)), Receiver(Back::Spdy(reader, channels))))
+    Some((Sender(Front::Spdy(writer, streams)), Receiver(Back::Spdy(Box::new(reader), channels))))
 }
 
 impl Sender {
