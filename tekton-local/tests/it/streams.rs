@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::{Api, AttachParams, DeleteParams, PostParams, TerminalSize};
+use kube::api::{Api, AttachParams, DeleteParams, LogParams, PostParams, TerminalSize};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use serde_json::json;
@@ -33,7 +33,7 @@ impl World {
         let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.expect("a config");
         let pods: Api<Pod> = Api::default_namespaced(Client::try_from(config).expect("a client"));
         let pod = json!({"metadata": {"name": "box"}, "spec": {"restartPolicy": "Never", "containers":
-            [{"name": "c", "image": "any", "command": ["sh", "-c", script], "env": [{"name": "WHO", "value": "box"}]}]}});
+            [{"name": "c", "image": "any", "command": ["sh", "-c", script], "stdin": true, "stdinOnce": true, "env": [{"name": "WHO", "value": "box"}]}]}});
         let pod = serde_json::from_value(pod).expect("a pod");
         pods.create(&PostParams::default(), &pod).await.expect("created");
         loop {
@@ -98,12 +98,24 @@ async fn a_terminal_has_the_size_of_the_persons_one() {
 }
 
 #[tokio::test]
-async fn attach_shows_what_is_written_from_then_on() {
-    let world = World::with_box("echo before; read x < /dev/null; sleep 0.5; echo after; sleep 60").await;
-    let mut attached = world.pods.attach("box", &AttachParams::default()).await.expect("attached");
+async fn attach_shows_what_is_written_from_then_on_and_feeds_the_container() {
+    let world = World::with_box("echo before; read x; echo \"got $x\"; read y || echo ended; sleep 60").await;
+    while world.pods.logs("box", &LogParams::default()).await.expect("a log").is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let mut attached = world.pods.attach("box", &AttachParams::default().stdin(true)).await.expect("attached");
+    let mut stdin = attached.stdin().expect("asked for");
+    stdin.write_all(b"word\n").await.expect("written");
+    let mut stdout = attached.stdout().expect("asked for");
+    let mut line = vec![0; 9];
+    stdout.read_exact(&mut line).await.expect("read");
+    assert_eq!(line, b"got word\n");
+    // The pod says that the first client's end of its input is the container's.
+    stdin.shutdown().await.expect("closed");
+    drop(stdin);
     let mut line = vec![0; 6];
-    attached.stdout().expect("asked for").read_exact(&mut line).await.expect("read");
-    assert_eq!(line, b"after\n");
+    stdout.read_exact(&mut line).await.expect("read");
+    assert_eq!(line, b"ended\n");
     world.end().await;
 }
 
@@ -134,11 +146,11 @@ async fn who_asks_for_another_protocol_is_told_which_is_spoken() {
     let world = World::with_box("sleep 60").await;
     let request = http::Request::post("/api/v1/namespaces/default/pods/box/exec?command=true&stdout=true")
         .header("connection", "Upgrade")
-        .header("upgrade", "SPDY/3.1")
+        .header("upgrade", "h2c")
         .body(Vec::new())
         .expect("a request");
     let refused = world.cluster.client().request::<serde_json::Value>(request).await.expect_err("refused");
-    assert!(refused.to_string().contains("WebSockets"), "{refused}");
+    assert!(refused.to_string().contains("this server speaks WebSockets and SPDY/3.1, not h2c"), "{refused}");
     let unknown = http::Request::get("/api/v1/namespaces/default/pods/box/exec?command=true&container=x")
         .body(Vec::new())
         .expect("a request");
