@@ -147,8 +147,13 @@ impl Bench {
 
     /// From the appearance of a file to the first output of the command that waited for it.
     fn hand_off(&self) -> Outcome<()> {
-        let mut times = Vec::new();
+        let (mut times, mut direct) = (Vec::new(), Vec::new());
         for round in 0..HAND_OFFS {
+            let start = Instant::now();
+            let mut child = Command::new("/bin/echo").arg("x").stdout(Stdio::piped()).spawn()?;
+            child.stdout.take().ok_or("the output is a pipe")?.read_exact(&mut [0])?;
+            direct.push(start.elapsed());
+            child.wait()?;
             let directory = self.directory(&format!("hand-{round}"))?;
             let file = directory.join("run/0/out");
             let mut step = self.step(&directory, 1, Some(&file));
@@ -163,6 +168,7 @@ impl Bench {
         }
         row("hand-off, median", milliseconds(percentile(&mut times, 50)), "ms", 502.0);
         row("hand-off, 95th percentile", milliseconds(percentile(&mut times, 95)), "ms", 954.0);
+        row("its command started directly, median", milliseconds(percentile(&mut direct, 50)), "ms", 0.0);
         Ok(())
     }
 
@@ -192,26 +198,33 @@ impl Bench {
     }
 
     fn tee(&self) -> Outcome<()> {
-        for copy in [true, false] {
-            let directory = self.directory(if copy { "tee" } else { "no-tee" })?;
-            let mut step = self.step(&directory, 0, None);
-            if copy {
-                step.arg("-stdout_path").arg(directory.join("copy"));
-            }
-            let size = TEE_BYTES.to_string();
+        let size = TEE_BYTES.to_string();
+        let print = ["head", "-c", &size, "/dev/zero"];
+        for (what, copy) in [("with a copy", true), ("without a copy", false), ("of the command alone", false)] {
+            let directory = self.directory("tee")?;
+            let mut command = if what == "of the command alone" {
+                let mut command = Command::new(print[0]);
+                command.args(&print[1..]);
+                command
+            } else {
+                let mut step = self.step(&directory, 0, None);
+                if copy {
+                    step.arg("-stdout_path").arg(directory.join("copy"));
+                }
+                step.args(["-entrypoint", print[0], "--"]).args(&print[1..]);
+                step
+            };
             let before = children_ticks()?;
             let start = Instant::now();
-            let mut child =
-                step.args(["-entrypoint", "head", "--", "-c", &size, "/dev/zero"]).stdout(Stdio::piped()).spawn()?;
+            let mut child = command.stdout(Stdio::piped()).spawn()?;
             let mut buffer = vec![0; 1 << 20];
             let mut output = child.stdout.take().ok_or("the output is a pipe")?;
             while output.read(&mut buffer)? > 0 {}
             child.wait()?;
             let speed = f64::from(TEE_BYTES) / 1e6 / start.elapsed().as_secs_f64();
             let time = real(children_ticks()? - before)? / 100.0 / (f64::from(TEE_BYTES) / 1e9);
-            let what = if copy { "with" } else { "without" };
-            row(&format!("output {what} a copy"), speed, "MB/s", if copy { 756.0 } else { 0.0 });
-            row(&format!("output {what} a copy: CPU of a GB"), time, "s", if copy { 0.85 } else { 0.0 });
+            row(&format!("output {what}"), speed, "MB/s", if copy { 756.0 } else { 0.0 });
+            row(&format!("output {what}: CPU of a GB"), time, "s", if copy { 0.85 } else { 0.0 });
             fs::remove_dir_all(&directory)?;
         }
         Ok(())

@@ -2,6 +2,8 @@
 //!
 //! The C library's own functions would bring in a tenth of the program more.
 
+#[cfg(unix)]
+use std::sync::OnceLock;
 use std::{
     fs,
     time::{SystemTime, UNIX_EPOCH},
@@ -59,10 +61,16 @@ const DAY: i64 = 86_400;
 /// Where zones are, in the order in which they are looked for.
 const ZONES: [&str; 4] = ["/usr/share/zoneinfo", "/usr/share/lib/zoneinfo", "/usr/lib/locale/TZ", "/etc/zoneinfo"];
 
-/// Seconds east of UTC at a time on this machine.
+/// Reads the local zone, so that who asks for the time later need not wait for a file.
+pub(crate) fn prepare() {
+    local_time();
+}
+
+/// Seconds east of UTC at a time on this machine. The zone is read once, as Go does it.
 #[cfg(unix)]
 fn local_offset(at: i64) -> i64 {
-    zone_file().and_then(|file| offset(&file, at)).unwrap_or_default()
+    static ZONE: OnceLock<Option<Vec<u8>>> = OnceLock::new();
+    ZONE.get_or_init(zone_file).as_ref().and_then(|file| offset(file, at)).unwrap_or_default()
 }
 
 /// Seconds east of UTC on this machine, now.

@@ -140,6 +140,8 @@ impl Step<'_> {
         for name in [paths::STEP_RESULTS_DIR, paths::STEP_ARTIFACTS_DIR] {
             fs::make_all(&fs::join(&[&flags.step_metadata_dir, name]), 0o777)?;
         }
+        // Now, and not between the end of the step before and the start of this one.
+        calendar::prepare();
         for file in flags.wait_file.split(',') {
             match wait::wait_for(file, flags.wait_file_content) {
                 Ok(()) => {}
