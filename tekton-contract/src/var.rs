@@ -10,6 +10,18 @@ pub mod extract;
 
 use std::{borrow::Cow, collections::BTreeMap};
 
+/// Where the first `$(` of a text stands. Most texts have none, and are looked through once, byte by byte.
+pub fn opening(text: &str) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        at += text[at..].find('$')?;
+        if text[at + 1..].starts_with('(') {
+            return Some(at);
+        }
+        at += 1;
+    }
+}
+
 /// The replacements of one pass, by whole key (`params.image`, `params["image"]`, `params.list[0]`).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Table {
@@ -100,7 +112,7 @@ impl Table {
         let mut out = String::new();
         let mut copied = 0;
         let mut at = 0;
-        while let Some(offset) = text[at..].find("$(") {
+        while let Some(offset) = opening(&text[at..]) {
             let start = at + offset;
             at = start + 2;
             if let Some((value, end)) = self.reference(text, at) {

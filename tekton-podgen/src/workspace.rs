@@ -4,6 +4,7 @@ use crate::names;
 use k8s_openapi::api::core::v1::{Volume, VolumeMount};
 use std::collections::{BTreeMap, BTreeSet};
 use tekton_contract::names::workspace_volume;
+use tekton_contract::paths;
 use tekton_contract::var::extract;
 use tekton_types::v1::{
     ParamValue, Sidecar, Step, StepTemplate, TaskSpec, WorkspaceBinding, WorkspaceDeclaration, WorkspaceUsage,
@@ -12,7 +13,7 @@ use tekton_types::v1::{
 /// Where a declared workspace is mounted: its own path, or below the workspace folder by its name.
 pub fn mount_path(declaration: &WorkspaceDeclaration) -> String {
     if declaration.mount_path.is_empty() {
-        format!("{}/{}", names::WORKSPACE_DIR, declaration.name)
+        paths::clean(&format!("{}/{}", names::WORKSPACE_DIR, declaration.name))
     } else {
         declaration.mount_path.clone()
     }

@@ -64,9 +64,9 @@ impl Condition {
         self.status == FALSE
     }
 
-    /// Whether the status is neither `True` nor `False`.
+    /// Whether the status is `Unknown`. One without a status is over, as upstream has it.
     pub fn is_unknown(&self) -> bool {
-        !self.is_true() && !self.is_false()
+        self.status == UNKNOWN
     }
 }
 
@@ -76,14 +76,30 @@ pub fn succeeded(conditions: &[Condition]) -> Option<&Condition> {
 }
 
 /// Sets a condition by its type. Nothing happens when all but the time is equal; else the new one stands with
-/// its own time. Conditions stay sorted by type.
+/// its own time and takes the place of all of its type. Conditions stay sorted by type.
 pub fn set(conditions: &mut Vec<Condition>, new: Condition) {
-    match conditions.iter_mut().find(|c| c.type_ == new.type_) {
-        Some(old) if old.equals_up_to_time(&new) => {}
-        Some(old) => *old = new,
-        None => {
-            conditions.push(new);
-            conditions.sort_by(|a, b| a.type_.cmp(&b.type_));
-        }
+    if conditions.iter().any(|old| old.equals_up_to_time(&new)) {
+        return;
+    }
+    conditions.retain(|old| old.type_ != new.type_);
+    conditions.push(new);
+    conditions.sort_by(|a, b| a.type_.cmp(&b.type_));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_condition_takes_the_place_of_all_of_its_type() {
+        let mut conditions =
+            vec![Condition::succeeded(UNKNOWN, "Running", "first"), Condition::succeeded(UNKNOWN, "Running", "second")];
+        set(&mut conditions, Condition::succeeded(TRUE, "Succeeded", "done"));
+        assert_eq!(conditions, [Condition::succeeded(TRUE, "Succeeded", "done")]);
+    }
+
+    #[test]
+    fn a_condition_without_a_status_is_not_unknown() {
+        assert!(!Condition::succeeded("", "Running", "").is_unknown());
     }
 }

@@ -13,6 +13,7 @@
 //! ```
 
 use k8s_openapi::api::core::v1::EnvVar;
+use tekton_contract::var::opening;
 
 use crate::v1::{Param, ParamValue, PipelineTask, Sidecar, Step, WhenExpression};
 
@@ -76,7 +77,7 @@ pub fn expressions(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
         loop {
-            let start = rest.find("$(")? + 2;
+            let start = opening(rest)? + 2;
             rest = &rest[start..];
             let name = rest.find(|c: char| !is_name(c)).unwrap_or(rest.len());
             if name == 0 {
@@ -217,7 +218,7 @@ pub struct ArtifactRef<'a> {
 pub fn artifact_refs(text: &str) -> impl Iterator<Item = ArtifactRef<'_>> {
     let mut at = 0;
     std::iter::from_fn(move || {
-        while let Some(found) = text.get(at..)?.find("$(") {
+        while let Some(found) = opening(text.get(at..)?) {
             at += found + 2;
             let end = at + text[at..].find(')')?;
             if let Some(found) = parse_artifact_ref(&text[at..end]) {

@@ -4,6 +4,8 @@
 
 use std::collections::HashSet;
 
+use tekton_contract::var::opening;
+
 use crate::errors::{Errors, FieldError};
 use crate::text::quote;
 
@@ -22,7 +24,7 @@ struct Reference<'a> {
 fn references<'a>(text: &'a str, prefix: &'a str) -> impl Iterator<Item = Reference<'a>> {
     let mut at = 0;
     std::iter::from_fn(move || {
-        while let Some(found) = text[at..].find("$(") {
+        while let Some(found) = opening(&text[at..]) {
             let start = at + found;
             if let Some(reference) = reference_at(text, start, prefix) {
                 at = start + reference.whole.len();
@@ -72,12 +74,17 @@ fn match_prefix(text: &str, prefix: &str) -> Option<usize> {
     Some(text.len() - rest.as_str().len())
 }
 
+/// Whether a text may hold a reference.
+pub(crate) fn may_refer(text: &str) -> bool {
+    opening(text).is_some()
+}
+
 /// A name referred to, with the reference that it stands in.
 type Named<'a> = (&'a str, &'a str);
 
 /// The names referred to, cut at the first dot; or the error that a name has too many dots.
 fn named<'a>(text: &'a str, prefix: &'a str) -> Result<Vec<Named<'a>>, FieldError> {
-    if !text.contains("$(") {
+    if !may_refer(text) {
         return Ok(Vec::new());
     }
     references(text, prefix)
@@ -163,7 +170,7 @@ pub(crate) fn unknown_with_detail(text: &str, prefix: &str, known: &Names<'_>) -
 
 /// An error if the text refers to one of these names other than by index.
 pub(crate) fn prohibited(text: &str, prefix: &str, names: &Names<'_>) -> Errors {
-    if names.is_empty() && !text.contains("$(") {
+    if names.is_empty() && !may_refer(text) {
         return Errors::none();
     }
     match named(text, prefix) {
@@ -190,7 +197,7 @@ pub(crate) fn prohibited_as_whole(text: &str, prefix: &str, names: &Names<'_>) -
         let message = format!("extractEntireVariablesFromString failed : failed to parse regex pattern: {problem}");
         return FieldError::new(message, &[""]).into();
     }
-    if names.is_empty() || !text.contains("$(") {
+    if names.is_empty() || !may_refer(text) {
         return Errors::none();
     }
     for reference in references(text, prefix) {
@@ -203,7 +210,7 @@ pub(crate) fn prohibited_as_whole(text: &str, prefix: &str, names: &Names<'_>) -
 
 /// An error if the text refers to one of these names and holds anything else too.
 pub(crate) fn isolated(text: &str, prefix: &str, names: &Names<'_>) -> Errors {
-    if !text.contains("$(") {
+    if !may_refer(text) {
         return Errors::none();
     }
     match named(text, prefix) {
@@ -243,7 +250,7 @@ pub(crate) fn is_isolated_whole(text: &str, prefix: &str) -> bool {
 /// Every `$(params.name[3])`, also with the name in brackets.
 pub(crate) fn array_index_references(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
-    let mut at = 0;
+    let mut at = opening(text).unwrap_or(text.len());
     while let Some(open) = text[at..].find("$(params") {
         let start = at + open;
         let after = start + "$(params".len();
@@ -304,6 +311,9 @@ pub(crate) fn has_step_result(text: &str) -> bool {
 
 /// The step and the result of the first `$(steps.<s>.results.<r>)`.
 pub(crate) fn step_result(text: &str) -> Option<(&str, &str)> {
+    if !may_refer(text) {
+        return None;
+    }
     text.match_indices("$(steps.").find_map(|(at, opening)| {
         let rest = &text[at + opening.len()..];
         let line = &rest[..rest.find('\n').unwrap_or(rest.len())];
@@ -316,18 +326,21 @@ pub(crate) fn step_result(text: &str) -> Option<(&str, &str)> {
 
 /// Whether artifacts of `steps` or `tasks` are referred to: `$(steps.<s>.outputs)`, `$(steps.<s>.inputs.<a>)`.
 fn has_artifacts_of(text: &str, opening: &str) -> bool {
-    text.match_indices(opening).any(|(at, _)| {
-        let rest = &text[at + opening.len()..];
-        let Some(dot) = rest.find('.').filter(|&dot| dot > 0) else { return false };
-        let rest = &rest[dot + 1..];
-        let Some(rest) = rest.strip_prefix("inputs.").or_else(|| rest.strip_prefix("outputs.")) else { return false };
-        rest.find(['.', ')']).is_some_and(|end| end > 0 && rest.as_bytes()[end] == b')')
-    })
+    may_refer(text)
+        && text.match_indices(opening).any(|(at, _)| {
+            let rest = &text[at + opening.len()..];
+            let Some(dot) = rest.find('.').filter(|&dot| dot > 0) else { return false };
+            let rest = &rest[dot + 1..];
+            let Some(rest) = rest.strip_prefix("inputs.").or_else(|| rest.strip_prefix("outputs.")) else {
+                return false;
+            };
+            rest.find(['.', ')']).is_some_and(|end| end > 0 && rest.as_bytes()[end] == b')')
+        })
 }
 
 /// Whether artifacts of a step are referred to.
 pub(crate) fn has_step_artifacts(text: &str) -> bool {
-    text.contains("$(") && (has_artifacts_of(text, "$(steps.") || text.contains("$(step.artifacts.path)"))
+    may_refer(text) && (has_artifacts_of(text, "$(steps.") || text.contains("$(step.artifacts.path)"))
 }
 
 /// Whether artifacts of a task are referred to by name.
@@ -337,7 +350,7 @@ pub(crate) fn has_named_task_artifacts(text: &str) -> bool {
 
 /// Whether artifacts of a task are referred to.
 pub(crate) fn has_task_artifacts(text: &str) -> bool {
-    text.contains("$(") && (has_named_task_artifacts(text) || text.contains("$(artifacts.path)"))
+    may_refer(text) && (has_named_task_artifacts(text) || text.contains("$(artifacts.path)"))
 }
 
 #[cfg(test)]

@@ -112,7 +112,7 @@ fn find<'a>(text: &'a str, prefix: &str) -> Option<Vec<Match<'a>>> {
     let prefix = pieces(prefix)?;
     let mut found = Vec::new();
     let mut at = 0;
-    while let Some(offset) = text[at..].find("$(") {
+    while let Some(offset) = super::opening(&text[at..]) {
         let start = at + offset;
         let after = &text[start + 2..];
         let matched = matches_pieces(&prefix, after, &mut |rest| {

@@ -24,11 +24,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use tekton_dag::deadline::Deadlines;
 use tekton_types::defaults::SetDefaults;
 use tekton_types::reason::pipelinerun as reasons;
-use tekton_types::v1::{PipelineRun, PipelineRunStatus, PipelineSpec, pipelinerun_spec_status};
+use tekton_types::v1::{ChildStatusReference, PipelineRun, PipelineRunStatus, PipelineSpec, pipelinerun_spec_status};
 
 use crate::decision::{Class, Decision};
 use crate::explain;
 use crate::finish::{emit, finish};
+use crate::object::Kind;
 use crate::pass::{Pass, Stop};
 use crate::run::{Env, Run, Snapshot};
 use children::Children;
@@ -197,7 +198,10 @@ fn live(pass: &mut Pass<'_>, run: &mut PipelineRun, frozen: Option<&PipelineSpec
     let listed = run.status.child_references.clone();
     let recovered = children.recover(run);
     if run.spec.status == pipelinerun_spec_status::CANCELLED {
-        // Upstream cancels what the status lists; a child that was created just before a crash would live on.
+        // Upstream cancels what the status lists; a child that was created just before a crash would live on. Child
+        // pipelines cannot be cancelled: one that is not listed must not keep the run from ending.
+        let is_listed = |child: &ChildStatusReference| listed.iter().any(|other| other.name == child.name);
+        run.status.child_references.retain(|child| child.kind != Kind::PipelineRun.as_str() || is_listed(child));
         if run.status.child_references.len() == listed.len() {
             run.status.child_references = listed;
         }

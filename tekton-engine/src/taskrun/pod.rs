@@ -31,9 +31,11 @@ pub(super) fn run(pass: &mut Pass<'_>, run: &mut TaskRun, task: &Prepared) -> Re
     scope::apply_workspace_bindings(run, &task.spec);
     let volumes = workspace::volumes(&run.spec.workspaces);
     let spec = substituted(run, task, &volumes);
-    run.status.task_spec = Some(spec.clone());
     if pod.is_none() {
+        run.status.task_spec = Some(spec.clone());
         pod = create::create(pass, run, spec, &volumes)?;
+    } else {
+        run.status.task_spec = Some(spec);
     }
     let Some(pod) = pod else { return Ok(()) };
     let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();

@@ -6,7 +6,7 @@ use crate::errors::Errors;
 use crate::gates::Gates;
 use crate::rules::params::{self, by_type};
 use crate::rules::when;
-use crate::vars::{Names, is_isolated_whole, isolated, prohibited, prohibited_as_whole, unknown};
+use crate::vars::{Names, is_isolated_whole, isolated, may_refer, prohibited, prohibited_as_whole, unknown};
 
 /// Declared parameters of a pipeline.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ fn object_text(text: &str, declared: &Declared<'_>) -> Errors {
 
 /// A text that takes strings and keys of objects.
 pub(crate) fn string_text(text: &str, declared: &Declared<'_>) -> Errors {
-    if !text.contains("$(") {
+    if !may_refer(text) {
         return Errors::none();
     }
     let mut errors = unknown(text, "params", &declared.all);
@@ -57,7 +57,7 @@ pub(crate) fn string_text(text: &str, declared: &Declared<'_>) -> Errors {
 
 /// A text that takes a whole array too, if alone.
 pub(crate) fn array_text(text: &str, declared: &Declared<'_>) -> Errors {
-    if !text.contains("$(") {
+    if !may_refer(text) {
         return Errors::none();
     }
     let mut errors = unknown(text, "params", &declared.all);

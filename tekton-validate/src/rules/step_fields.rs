@@ -7,7 +7,7 @@ use tekton_types::v1beta1::StepActionSpec;
 use crate::errors::Errors;
 use crate::gates::Version;
 use crate::rules::params::{ByType, by_type, objects_have_properties};
-use crate::vars::{Names, isolated, prohibited, prohibited_as_whole, unknown, unknown_with_detail};
+use crate::vars::{Names, isolated, may_refer, prohibited, prohibited_as_whole, unknown, unknown_with_detail};
 
 /// Checks of a text: (text, prefix, names).
 type Check = fn(&str, &str, &Names<'_>) -> Errors;
@@ -68,17 +68,15 @@ fn mounts(values: &[VolumeMount], spelling: Spelling, check: impl Fn(&str) -> Er
     errors
 }
 
-fn refers(text: &str) -> bool {
-    text.contains("$(")
-}
-
 fn mounts_refer(values: &[VolumeMount]) -> bool {
-    values.iter().any(|m| refers(&m.name) || refers(&m.mount_path) || m.sub_path.as_deref().is_some_and(refers))
+    values
+        .iter()
+        .any(|m| may_refer(&m.name) || may_refer(&m.mount_path) || m.sub_path.as_deref().is_some_and(may_refer))
 }
 
 fn common_refer(command: &[String], args: &[String], env: &[EnvVar], mounts: &[VolumeMount]) -> bool {
-    command.iter().chain(args).any(|t| refers(t))
-        || env.iter().any(|e| e.value.as_deref().is_some_and(refers))
+    command.iter().chain(args).any(|t| may_refer(t))
+        || env.iter().any(|e| e.value.as_deref().is_some_and(may_refer))
         || mounts_refer(mounts)
 }
 
@@ -96,11 +94,11 @@ fn step_texts(step: &Step, plain: Check, listed: Check, prefix: &str, names: &Na
 
 impl Texts for Step {
     fn may_refer(&self) -> bool {
-        refers(&self.script)
-            || refers(&self.name)
-            || refers(&self.image)
-            || refers(&self.working_dir)
-            || refers(&self.on_error)
+        may_refer(&self.script)
+            || may_refer(&self.name)
+            || may_refer(&self.image)
+            || may_refer(&self.working_dir)
+            || may_refer(&self.on_error)
             || common_refer(&self.command, &self.args, &self.env, &self.volume_mounts)
     }
 
@@ -138,8 +136,8 @@ fn action_texts(action: &StepActionSpec, plain: Check, listed: Check, prefix: &s
 
 impl Texts for StepActionSpec {
     fn may_refer(&self) -> bool {
-        refers(&self.script)
-            || refers(&self.image)
+        may_refer(&self.script)
+            || may_refer(&self.image)
             || common_refer(&self.command, &self.args, &self.env, &self.volume_mounts)
     }
 
