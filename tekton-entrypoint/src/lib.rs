@@ -36,17 +36,24 @@ mod wait;
 mod when;
 mod workingdir;
 
+use std::ffi::OsString;
+
 use tekton_contract::argv::{self, EntrypointArgs, Refused};
 
-/// [`main`] for a binary without the standard library's start-up: closed standard streams are opened first.
-pub fn start() -> i32 {
+/// [`main`] for a binary without the standard library's start-up: closed standard streams are opened first, and the
+/// arguments are those that the C library gave.
+pub fn start(args: impl IntoIterator<Item = OsString>) -> i32 {
     sys::open_standard_descriptors();
-    main()
+    run_program(args)
 }
 
 /// Runs the program that `argv[0]` names, and gives back its exit code.
 pub fn main() -> i32 {
-    let mut args = std::env::args_os().map(|arg| match arg.into_string() {
+    run_program(std::env::args_os())
+}
+
+fn run_program(args: impl IntoIterator<Item = OsString>) -> i32 {
+    let mut args = args.into_iter().map(|arg| match arg.into_string() {
         Ok(arg) => arg,
         // Kubernetes passes text only; what a person passes by hand may be anything.
         Err(arg) => tekton_contract::json::text(arg.as_encoded_bytes()),

@@ -288,7 +288,7 @@ pub(crate) fn poll(descriptors: &[Option<&OwnedFd>], timeout: Option<Duration>) 
         slot.fd = descriptor.map_or(-1, OwnedFd::as_raw_fd);
     }
     let timeout = timeout.map(|time| libc::timespec {
-        tv_sec: libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX),
+        tv_sec: i32::try_from(time.as_secs()).unwrap_or(i32::MAX).into(),
         tv_nsec: libc::c_long::from(time.subsec_nanos().cast_signed()),
     });
     let timeout = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
