@@ -63,7 +63,13 @@ impl Runtime for NoOp {
     }
     fn start(&self, _: ContainerSpec) -> BoxFuture<'_, Result<Started, StartError>> {
         let (stdout, stderr) = (Box::pin(tokio::io::empty()), Box::pin(tokio::io::empty()));
-        Box::pin(std::future::ready(Ok(Started { container: Arc::new(Ended), stdout, stderr, stdin: None, terminal: None })))
+        Box::pin(std::future::ready(Ok(Started {
+            container: Arc::new(Ended),
+            stdout,
+            stderr,
+            stdin: None,
+            terminal: None,
+        })))
     }
 }
 

@@ -45,7 +45,7 @@ fn init(input: &Value) -> Result<Value, String> {
         return Ok(json!({}));
     }
     let account = support::text(&input["serviceAccountName"]);
-    let mut facts = support::facts(input)?;
+    let mut facts = support::facts(input, &input["namespace"])?;
     let found = loop {
         match credentials::credentials(&account, &facts, flags.require_git_ssh_secret_known_hosts) {
             Err(BuildError::Needs(need)) => support::answer(&mut facts, vec![need], &Value::Null)?,

@@ -22,7 +22,7 @@ pub(crate) fn check(case: &Case) -> Result<(), String> {
         suffixes: Some(Suffixes::numbered()),
         transform: !input["transformers"].is_null(),
     };
-    let mut facts = support::facts(input)?;
+    let mut facts = support::facts(input, &input["taskRun"]["metadata"]["namespace"])?;
     for _ in 0..3 {
         let needs =
             tekton_podgen::needs(&Input { task_run: &task_run, task_spec: &task_spec, facts: &facts }, &options);

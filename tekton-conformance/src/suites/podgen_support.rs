@@ -44,11 +44,13 @@ pub(crate) fn images(value: &Value) -> Images {
     }
 }
 
-/// The facts of a case: accounts, secrets and limits among its objects, and the version.
-pub(crate) fn facts(input: &Value) -> Result<Facts, String> {
+/// The facts of a case: accounts, secrets and limits among its objects of a namespace, and the version.
+pub(crate) fn facts(input: &Value, namespace: &Value) -> Result<Facts, String> {
     let mut facts = Facts::default();
     let mut ranges: Vec<LimitRange> = Vec::new();
-    for object in input["objects"].as_array().into_iter().flatten() {
+    let namespace = text(namespace);
+    let objects = input["objects"].as_array().into_iter().flatten();
+    for object in objects.filter(|object| text(&object["metadata"]["namespace"]) == namespace) {
         let name = text(&object["metadata"]["name"]);
         match object["kind"].as_str().unwrap_or_default() {
             "ServiceAccount" => {

@@ -166,14 +166,20 @@ impl Api {
         name: &str,
         options: &DeleteOptions,
     ) -> Result<Deleted, ApiError> {
+        // What this request has marked may be removed by whom the mark wakes: then it is gone as it was to be.
+        let mut marked = None;
         loop {
-            let object = self.found(target, name)?;
-            check_preconditions(target, name, options, &object)?;
-            self.review_delete(target, &object, options).await?;
-            match self.try_delete(target, name, options, &object) {
+            let object = match self.found(target, name) {
+                Ok(object) => object,
+                Err(error) => return marked.map(Deleted::Gone).ok_or(error),
+            };
+            if marked.is_none() {
+                check_preconditions(target, name, options, &object)?;
+                self.review_delete(target, &object, options).await?;
+            }
+            match self.try_delete(target, name, options, &object, &mut marked) {
                 Ok(deleted) => return Ok(deleted),
-                Err(WriteError::Missing) => return Err(ApiError::not_found(&target.resource, name)),
-                Err(WriteError::Conflict | WriteError::Exists) => {}
+                Err(WriteError::Missing | WriteError::Conflict | WriteError::Exists) => {}
             }
         }
     }
@@ -212,6 +218,7 @@ impl Api {
         name: &str,
         options: &DeleteOptions,
         object: &Arc<Object>,
+        marked: &mut Option<Value>,
     ) -> Result<Deleted, WriteError> {
         let key = target.key(name);
         let mut value = object.value.clone();
@@ -235,9 +242,10 @@ impl Api {
             let mut revision = object.revision;
             let mut last = value.clone();
             if kinds::is_graceful(&target.resource) && value != object.value {
-                let marked = self.store.update(&key, revision, value)?;
-                revision = marked.revision;
-                last = marked.value.clone();
+                let written = self.store.update(&key, revision, value)?;
+                revision = written.revision;
+                last = written.value.clone();
+                *marked = Some(shown(&last));
             }
             let written = self.store.delete(&key, revision, last.clone())?;
             kinds::deleted(self, target, &written.value);

@@ -52,6 +52,35 @@ async fn a_stale_update_conflicts() {
     assert_eq!(code(&stale), 409);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pod_that_its_node_removes_at_the_mark_of_a_deletion_was_deleted_by_it() {
+    let cluster = LocalCluster::start(Options::default());
+    let pods: Api<Pod> = Api::default_namespaced(cluster.client());
+    let mut changes = pods.watch(&WatchParams::default(), "0").await.expect("watched").boxed();
+    let node = pods.clone();
+    let removing = tokio::spawn(async move {
+        let now = DeleteParams::default().grace_period(0);
+        while let Some(Ok(change)) = changes.next().await {
+            if let WatchEvent::Modified(pod) = change
+                && pod.metadata.deletion_timestamp.is_some()
+            {
+                // Who asked for the deletion may have been quicker.
+                drop(node.delete(&pod.name_any(), &now).await);
+            }
+        }
+    });
+    let spec = json!({"nodeName": "n", "containers": [{"name": "c", "image": "i"}]});
+    for round in 0..200 {
+        let name = format!("p{round}");
+        let pod = json!({"metadata": {"name": name}, "spec": spec});
+        pods.create(&PostParams::default(), &serde_json::from_value(pod).expect("a Pod")).await.expect("created");
+        let done = Patch::Merge(json!({"status": {"phase": "Failed"}}));
+        pods.patch_status(&name, &PatchParams::default(), &done).await.expect("it is done");
+        pods.delete(&name, &DeleteParams::default()).await.expect("deleted");
+    }
+    removing.abort();
+}
+
 #[tokio::test]
 async fn names_are_generated_until_one_is_free() {
     let cluster = LocalCluster::start(Options::default());
