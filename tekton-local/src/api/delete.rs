@@ -15,6 +15,9 @@ use crate::convert;
 use crate::kinds;
 use crate::store::{Object, WriteError};
 
+/// Namespaces that nobody can delete.
+const IMMORTAL: [&str; 3] = ["default", "kube-system", "kube-public"];
+
 /// How long a pod has when nobody says.
 const DEFAULT_GRACE: i64 = 30;
 
@@ -174,6 +177,9 @@ impl Api {
                 Err(error) => return marked.map(Deleted::Gone).ok_or(error),
             };
             if marked.is_none() {
+                if &*target.resource.key == "/namespaces" && IMMORTAL.contains(&name) {
+                    return Err(ApiError::forbidden(&target.resource, name, "this namespace may not be deleted"));
+                }
                 check_preconditions(target, name, options, &object)?;
                 self.review_delete(target, &object, options).await?;
             }

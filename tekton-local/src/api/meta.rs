@@ -37,7 +37,7 @@ pub(crate) fn validate(resource: &Resource, object: &Value) -> Vec<Cause> {
     owner_references(&meta["ownerReferences"], &mut causes);
     labels(&meta["labels"], "metadata.labels", &mut causes);
     annotations(&meta["annotations"], &mut causes);
-    finalizers(&meta["finalizers"], &mut causes);
+    finalizers(resource, &meta["finalizers"], &mut causes);
     causes
 }
 
@@ -80,7 +80,12 @@ fn annotations(annotations: &Value, causes: &mut Vec<Cause>) {
     }
 }
 
-fn finalizers(finalizers: &Value, causes: &mut Vec<Cause>) {
+/// Groups of Kubernetes whose finalizers may have any name, as those of custom resources may.
+const PLAIN_FINALIZERS: [&str; 4] =
+    ["admissionregistration.k8s.io", "apiextensions.k8s.io", "coordination.k8s.io", "policy"];
+
+/// Kinds of Kubernetes' other groups ask for a domain in front of names that Kubernetes does not have itself.
+fn finalizers(resource: &Resource, finalizers: &Value, causes: &mut Vec<Cause>) {
     for (i, finalizer) in finalizers.as_array().into_iter().flatten().enumerate() {
         let field = format!("metadata.finalizers[{i}]");
         let text = finalizer.as_str().unwrap_or_default();
@@ -89,7 +94,11 @@ fn finalizers(finalizers: &Value, causes: &mut Vec<Cause>) {
             for detail in wrong {
                 causes.push(Cause::invalid(&field, finalizer, detail));
             }
-        } else if !text.contains('/') && !matches!(text, "kubernetes" | "orphan" | "foregroundDeletion") {
+        } else if !resource.custom
+            && !PLAIN_FINALIZERS.contains(&resource.group.as_str())
+            && !text.contains('/')
+            && !matches!(text, "kubernetes" | "orphan" | "foregroundDeletion")
+        {
             causes.push(Cause::invalid(
                 field,
                 finalizer,

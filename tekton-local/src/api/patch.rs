@@ -70,7 +70,10 @@ impl Api {
                     || (!applies && names_version(kind, &body));
             check_identity(target, name, &new)?;
             super::create::check_type(target, &mut new)?;
-            let warnings = decode(request, target, &mut new)?;
+            let warnings = match decode(request, target, &mut new) {
+                Err(error) if !applies && !target.resource.custom => return Err(unfit(&new, &error)),
+                decoded => decoded?,
+            };
             match self.change(&change, &old, new).await {
                 Ok(object) => {
                     let mut response = super::get::answer_value(&form, request, target, &object, 200)?;
@@ -176,6 +179,16 @@ fn patched(target: &Target, kind: &str, live: &Value, body: &Value) -> Result<Va
         _ => merge::merge(&mut new, body),
     }
     Ok(new)
+}
+
+/// The refusal of a patch after which the object could not be read any more.
+fn unfit(patched: &Value, error: &ApiError) -> ApiError {
+    let detail = error
+        .message()
+        .split_once(" cannot be handled as a ")
+        .map_or(error.message(), |(_, rest)| rest.split_once(": ").map_or(rest, |(_, detail)| detail));
+    let cause = Cause::invalid("patch", &patched.to_string().into(), detail);
+    ApiError::invalid("", "", "", &[cause])
 }
 
 /// Whether the patch itself names a resource version.

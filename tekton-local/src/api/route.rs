@@ -107,7 +107,13 @@ impl Api {
 /// An error as a response.
 pub(crate) fn refuse(error: ApiError) -> Response<Body> {
     match error.body {
-        ErrorBody::Status(status) => respond_json(error.code, &status),
+        ErrorBody::Status(status) => {
+            let mut response = respond_json(error.code, &status);
+            if let Some(seconds) = status["details"]["retryAfterSeconds"].as_u64() {
+                response.headers_mut().insert(http::header::RETRY_AFTER, seconds.into());
+            }
+            response
+        }
         ErrorBody::Text(text) => respond(error.code, "text/plain; charset=utf-8", text),
     }
 }

@@ -30,14 +30,9 @@ const LAST_BOOKMARK: Duration = Duration::from_secs(2);
 
 /// The refusal of a resource version that is no number.
 pub(super) fn bad_version(text: &str) -> ApiError {
-    let cause = super::error::Cause::invalid(
-        "resourceVersion",
-        &text.into(),
-        format!("strconv.ParseUint: parsing \"{text}\": invalid syntax"),
-    );
-    let mut error = ApiError::invalid("meta.k8s.io", "ListOptions", "", &[cause]);
-    error.code = 400;
-    error
+    ApiError::bad_request(format!(
+        "invalid resource version: resourceVersion: Invalid value: \"{text}\": strconv.ParseUint: parsing \"{text}\": invalid syntax"
+    ))
 }
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own, set from its own parameter or event")]

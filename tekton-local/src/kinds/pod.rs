@@ -399,6 +399,30 @@ pub(super) fn update_forbidden(old: &Value, new: &Value) -> Vec<Cause> {
     causes
 }
 
+/// How a Deployment replaces its pods: it has to be able to make progress.
+fn strategy(strategy: &Value, causes: &mut Vec<Cause>) {
+    match text(strategy, "type") {
+        "RollingUpdate" => {
+            let none = |field: &str| {
+                let given = &strategy["rollingUpdate"][field];
+                given == 0 || given.as_str().is_some_and(|text| text.trim_end_matches('%').parse() == Ok(0))
+            };
+            if none("maxSurge") && none("maxUnavailable") {
+                let given = &strategy["rollingUpdate"]["maxUnavailable"];
+                let field = "spec.strategy.rollingUpdate.maxUnavailable";
+                causes.push(Cause::invalid(field, given, "may not be 0 when `maxSurge` is 0"));
+            }
+        }
+        "Recreate" => {
+            if !strategy["rollingUpdate"].is_null() {
+                let detail = "may not be specified when strategy `type` is 'Recreate'";
+                causes.push(Cause::forbidden("spec.strategy.rollingUpdate", detail));
+            }
+        }
+        _ => causes.push(Cause::not_supported("spec.strategy", strategy, &["Recreate", "RollingUpdate"])),
+    }
+}
+
 /// What is wrong with an object that has a selector and a template, such as a StatefulSet.
 pub(super) fn workload(kind: &str, object: &Value, causes: &mut Vec<Cause>) {
     let selector = &object["spec"]["selector"];
@@ -425,6 +449,9 @@ pub(super) fn workload(kind: &str, object: &Value, causes: &mut Vec<Cause>) {
     if template["spec"]["restartPolicy"] != "Always" {
         let given = &template["spec"]["restartPolicy"];
         causes.push(Cause::not_supported("spec.template.spec.restartPolicy", given, &["Always"]));
+    }
+    if kind == "Deployment" {
+        strategy(&object["spec"]["strategy"], causes);
     }
     if kind == "StatefulSet" && !matches!(text(&object["spec"], "podManagementPolicy"), "OrderedReady" | "Parallel") {
         let given = &object["spec"]["podManagementPolicy"];

@@ -102,6 +102,16 @@ fn check_base64(text: &str) -> Result<(), String> {
     wrong.map_or(Ok(()), |at| Err(format!("illegal base64 data at input byte {at}")))
 }
 
+/// Times are in the form of RFC 3339.
+///
+/// Errors: this one is not.
+fn check_time(text: &str) -> Result<(), String> {
+    if text.is_empty() || text.parse::<jiff::Timestamp>().is_ok() {
+        return Ok(());
+    }
+    Err(format!("parsing time \"{text}\" as \"2006-01-02T15:04:05Z07:00\": cannot parse \"{text}\" as RFC 3339"))
+}
+
 fn decode(
     value: &mut Value,
     schema: &'static Value,
@@ -140,6 +150,7 @@ fn decode(
             Err(mismatch(other, owner, path, &format!("[]{items}")))
         }
         ("string", Value::String(text)) if schema["format"] == "byte" => check_base64(text),
+        ("string", Value::String(text)) if schema["format"] == "date-time" => check_time(text),
         ("string", Value::String(_)) | ("boolean", Value::Bool(_)) | ("integer" | "number", Value::Number(_)) => Ok(()),
         ("string", other) => Err(mismatch(other, owner, path, "string")),
         ("boolean", other) => Err(mismatch(other, owner, path, "bool")),
