@@ -5,7 +5,6 @@
 //! soon as it may start and lets it finish in virtual time. petgraph's topological sort of the same graph stands beside
 //! them as the floor. `max alloc` over the number of tasks is the memory that a task takes.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::fmt;
 
@@ -120,7 +119,7 @@ fn live_life<'a>(state: PipelineState<'a>, running: &'a TaskRun, succeeded: &'a 
 
 fn state<'a>(tasks: &'a [PipelineTask], graph: &'a Graph, finally: &'a Graph) -> PipelineState<'a> {
     PipelineState {
-        tasks: tasks.iter().map(|task| ResolvedTask::new(Cow::Borrowed(task))).collect(),
+        tasks: tasks.iter().map(ResolvedTask::new).collect(),
         graph,
         finally,
         spec_status: "",

@@ -1,7 +1,6 @@
 //! Runs a pipeline of 10,000 tasks in virtual time: hours of work pass in less than a second. Each task waits for up to
 //! five of the layer before; 100 tasks run at a time; a guard skips some, and what depends on them runs anyway.
 
-use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::time::Instant;
@@ -26,7 +25,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let graph = edges::tasks_graph(&tasks)?;
     let finally = edges::finally_graph(&[])?;
     let mut live = Live::new(PipelineState {
-        tasks: tasks.iter().map(|task| ResolvedTask::new(Cow::Borrowed(task))).collect(),
+        tasks: tasks.iter().map(ResolvedTask::new).collect(),
         graph: &graph,
         finally: &finally,
         spec_status: "",

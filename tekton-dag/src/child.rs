@@ -1,12 +1,13 @@
 //! A pipeline task with what is known about it: its runs, its spec, and what its runs came to.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use tekton_types::condition::{self, Condition};
 use tekton_types::reason;
 use tekton_types::v1::{PipelineRun, PipelineTask, TaskRun, TaskSpec, taskrun_status_message};
 use tekton_types::v1beta1::{CustomRun, customrun_status_message};
+
+use crate::shared::Shared;
 
 /// What carries a pipeline task out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,7 +24,7 @@ pub enum ChildKind {
 #[derive(Debug, Clone)]
 pub struct ResolvedTask<'a> {
     /// The task, with the references replaced that could be replaced so far.
-    pub pipeline_task: Cow<'a, PipelineTask>,
+    pub pipeline_task: Shared<'a, PipelineTask>,
     /// Whether a custom task carries it out.
     pub custom_task: bool,
     /// The names that its runs have or will have.
@@ -37,7 +38,7 @@ pub struct ResolvedTask<'a> {
     /// Name of the task that it refers to.
     pub task_name: String,
     /// The spec of the task; `None` for custom tasks and child pipelines.
-    pub task_spec: Option<Cow<'a, TaskSpec>>,
+    pub task_spec: Option<Shared<'a, TaskSpec>>,
     /// Values of the CEL guards, by text; one that is not here does not hold.
     pub evaluated_cel: BTreeMap<String, bool>,
     /// Results of a matrixed task, gathered from all of its runs when something first asked for one.
@@ -46,7 +47,8 @@ pub struct ResolvedTask<'a> {
 
 impl<'a> ResolvedTask<'a> {
     /// A task without runs.
-    pub fn new(pipeline_task: Cow<'a, PipelineTask>) -> Self {
+    pub fn new(pipeline_task: impl Into<Shared<'a, PipelineTask>>) -> Self {
+        let pipeline_task = pipeline_task.into();
         let custom_task = is_custom_task(&pipeline_task);
         Self {
             pipeline_task,

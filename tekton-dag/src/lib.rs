@@ -1,8 +1,6 @@
 //! From a pipeline and the state of its children: what to start, skip, cancel and finish, and the pipeline condition.
 //!
 //! ```
-//! use std::borrow::Cow;
-//!
 //! use tekton_dag::child::ResolvedTask;
 //! use tekton_dag::deadline::Deadlines;
 //! use tekton_dag::edges;
@@ -18,7 +16,7 @@
 //! let graph = edges::tasks_graph(&tasks)?;
 //! let finally = edges::finally_graph(&[])?;
 //! let mut state = PipelineState {
-//!     tasks: tasks.iter().map(|task| ResolvedTask::new(Cow::Borrowed(task))).collect(),
+//!     tasks: tasks.iter().map(ResolvedTask::new).collect(),
 //!     graph: &graph,
 //!     finally: &finally,
 //!     spec_status: "",
@@ -36,6 +34,8 @@
 pub mod graph;
 
 pub mod edges;
+
+pub mod shared;
 
 pub mod child;
 

@@ -145,7 +145,6 @@ impl<'a> Live<'a> {
 
 #[cfg(test)]
 mod tests {
-    use std::borrow::Cow;
 
     use tekton_types::condition::{self, Condition};
     use tekton_types::v1::{PipelineTask, TaskRun, WhenExpression};
@@ -194,7 +193,7 @@ mod tests {
             let graph = edges::tasks_graph(&tasks).expect("tasks wait for earlier ones only");
             let finally = edges::finally_graph(&last).expect("finally tasks wait for nothing");
             let state = PipelineState {
-                tasks: tasks.iter().chain(&last).map(|task| ResolvedTask::new(Cow::Borrowed(task))).collect(),
+                tasks: tasks.iter().chain(&last).map(ResolvedTask::new).collect(),
                 graph: &graph,
                 finally: &finally,
                 spec_status: "",

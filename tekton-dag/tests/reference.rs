@@ -1,6 +1,5 @@
 //! Graphs and states against a model that is as simple as the rules are: names, sets, recursion, no order of visits.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
@@ -236,7 +235,7 @@ proptest! {
         // What has started stands first, as the engine has it: the order of the tasks is not that of the graph.
         let order: Vec<&PipelineTask> = tasks.iter().rev().collect();
         let state = PipelineState {
-            tasks: order.iter().map(|task| ResolvedTask::new(Cow::Borrowed(*task))).collect(),
+            tasks: order.iter().map(|task| ResolvedTask::new(*task)).collect(),
             graph: &graph,
             finally: &finally,
             spec_status: "",

@@ -73,7 +73,7 @@ impl RecordedTask {
         resolved.pipeline_runs = self.child_pipeline_runs.iter().collect();
         if let Some(spec) = &self.resolved_task {
             resolved.task_name.clone_from(&spec.task_name);
-            resolved.task_spec = spec.task_spec.as_ref().map(Cow::Borrowed);
+            resolved.task_spec = spec.task_spec.as_ref().map(Into::into);
         }
         resolved.results_cache.clone_from(&self.results_cache);
         resolved.evaluated_cel.clone_from(&self.evaluated_cel);

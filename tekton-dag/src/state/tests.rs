@@ -1,5 +1,3 @@
-use std::borrow::Cow;
-
 use jiff::Timestamp;
 use tekton_types::condition::{self, Condition};
 use tekton_types::duration::GoDuration;
@@ -39,7 +37,7 @@ fn check(
     let graph = edges::tasks_graph(tasks).expect("the tasks of a test have no cycle");
     let finally = Graph::default();
     let mut state = PipelineState {
-        tasks: tasks.iter().map(|task| ResolvedTask::new(Cow::Borrowed(task))).collect(),
+        tasks: tasks.iter().map(ResolvedTask::new).collect(),
         graph: &graph,
         finally: &finally,
         spec_status: "",
@@ -136,7 +134,7 @@ fn results_are_replaced_in_a_task_whose_parents_are_done() {
     let graph = edges::tasks_graph(&given).expect("b waits for a");
     let finally = Graph::default();
     let mut state = PipelineState {
-        tasks: given.iter().map(|task| ResolvedTask::new(Cow::Borrowed(task))).collect(),
+        tasks: given.iter().map(ResolvedTask::new).collect(),
         graph: &graph,
         finally: &finally,
         spec_status: "",
@@ -156,7 +154,7 @@ fn a_task_whose_child_is_lost_starts_again_and_what_came_after_it_stays_done() {
     let graph = edges::tasks_graph(&given).expect("each waits for the one before");
     let finally = Graph::default();
     let mut state = PipelineState {
-        tasks: given.iter().map(|task| ResolvedTask::new(Cow::Borrowed(task))).collect(),
+        tasks: given.iter().map(ResolvedTask::new).collect(),
         graph: &graph,
         finally: &finally,
         spec_status: "",

@@ -1,6 +1,5 @@
 //! The tasks of a pipeline with their children and their specs.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use tekton_dag::child::{ChildKind, ResolvedTask};
@@ -59,10 +58,8 @@ pub(super) fn resolve<'t, 'a: 't>(
     let (first, second): (Vec<&PipelineTask>, Vec<_>) =
         bind::all_tasks(&bound.spec).partition(|task| started.contains(task.name.as_str()));
     let order: Vec<&PipelineTask> = first.into_iter().chain(second).collect();
-    let mut resolution = Resolution {
-        tasks: order.iter().map(|task| ResolvedTask::new(Cow::Borrowed(*task))).collect(),
-        pipelines: BTreeMap::new(),
-    };
+    let mut resolution =
+        Resolution { tasks: order.iter().map(|task| ResolvedTask::new(*task)).collect(), pipelines: BTreeMap::new() };
     let lookup = Lookup::new(&resolution.tasks);
     let mut waiting = false;
     for (index, task) in order.into_iter().enumerate() {
@@ -146,7 +143,7 @@ fn resolve_task<'t, 'a: 't>(
             let last = resolved.task_runs.iter().copied().find(|run| run.metadata.name.as_deref() == Some(last));
             let defined = task_definition(pass, run, &resolved.pipeline_task, task, last)?;
             resolved.task_name = defined.name;
-            resolved.task_spec = Some(with_defaults(defined.spec, pass.env.config));
+            resolved.task_spec = Some(with_defaults(defined.spec, pass.env.config).into());
             verification = defined.verification;
         }
         _ => {}
