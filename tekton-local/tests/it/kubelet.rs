@@ -188,3 +188,19 @@ async fn a_pod_sees_no_secret_of_another() {
     assert_eq!(world.logs("thief", "c").await, "over\n");
     world.end().await;
 }
+
+#[tokio::test]
+async fn what_is_made_in_a_volume_belongs_to_the_fs_group_of_the_pod() {
+    let world = World::new().await;
+    // Only root can give files away.
+    if !std::fs::read_to_string("/proc/self/status").expect("it is there").contains("\nUid:\t0\t0\t") {
+        return;
+    }
+    let spec = json!({"securityContext": {"fsGroup": 4242, "runAsUser": 1234}, "volumes": [{"name": "v", "emptyDir": {}}],
+        "containers": [{"name": "c", "image": "any", "command": ["sh", "-c", "touch /v/x; stat -c %u:%g /v/x"],
+            "volumeMounts": [{"name": "v", "mountPath": "/v"}]}]});
+    world.create("shares", spec).await;
+    world.done("shares").await;
+    assert_eq!(world.logs("shares", "c").await, "1234:4242\n");
+    world.end().await;
+}

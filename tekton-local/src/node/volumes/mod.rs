@@ -13,7 +13,7 @@ use atomic::Files;
 use k8s_openapi::api::core::v1::{Container, Pod, Volume};
 use std::collections::BTreeMap;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// One prepared volume.
@@ -131,6 +131,17 @@ fn fs_group(pod: &Pod) -> Option<u32> {
     u32::try_from(group).ok()
 }
 
+/// Gives a directory to the pod's `fsGroup`, and with it what is made in it from then on.
+fn share(dir: &Path, pod: &Pod) {
+    // Only root may give files to any group; the directory is open to all anyway.
+    if let Some(group) = fs_group(pod)
+        && std::os::unix::fs::chown(dir, None, Some(group)).is_ok()
+    {
+        // Without it the group owns what is there, and not what comes.
+        drop(std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o2777)));
+    }
+}
+
 async fn make(ctx: &Context, pod: &Pod, volume: &Volume, tokens: &mut tokens::Tokens) -> Result<Prepared, String> {
     let mut own = ctx.pod_dir(pod).join("volumes").join(&volume.name);
     let text = |error: std::io::Error| error.to_string();
@@ -147,14 +158,12 @@ async fn make(ctx: &Context, pod: &Pod, volume: &Volume, tokens: &mut tokens::To
         }
         std::fs::create_dir_all(&own).map_err(text)?;
         std::fs::set_permissions(&own, std::fs::Permissions::from_mode(0o777)).map_err(text)?;
-        if let Some(group) = fs_group(pod) {
-            // Only root may give files to any group; the directory is open to all anyway.
-            drop(std::os::unix::fs::chown(&own, None, Some(group)));
-        }
+        share(&own, pod);
         return Ok(Prepared { path: own, is_file: false, read_only: false, files: None });
     }
     if let Some(claim) = &volume.persistent_volume_claim {
         let (path, read_only) = claims::directory(ctx, pod, &claim.claim_name).await?;
+        share(&path, pod);
         let read_only = read_only || claim.read_only == Some(true);
         return Ok(Prepared { path, is_file: false, read_only, files: None });
     }
