@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use tekton_contract::labels;
 use tekton_types::condition::{self, Condition};
 use tekton_types::v1::{PipelineRun, TaskRun};
 use tekton_types::v1beta1::CustomRun;
@@ -121,6 +122,14 @@ pub(crate) fn task_run_notes(run: &TaskRun, now: Timestamp) -> Vec<Note> {
 pub(crate) fn pipeline_run_note(run: &PipelineRun, now: Timestamp) -> Option<Note> {
     let Explanation { state, text, .. } = pipelinerun::head(run, &Around::new([], now));
     (state == State::Waiting).then(|| Note { subject: String::new(), text })
+}
+
+/// Why a run has no condition yet.
+fn unseen(managed_by: &str) -> String {
+    match managed_by {
+        "" | labels::MANAGED_BY => "was not looked at by a controller yet".to_owned(),
+        other => format!("is left to the controller {other}, as spec.managedBy has it, which has not taken it up yet"),
+    }
 }
 
 /// Names with commas, cut short when there are many.

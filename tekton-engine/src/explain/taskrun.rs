@@ -10,6 +10,7 @@ use tekton_types::v1::{SidecarState, StepState, TaskRun, taskrun_spec_status};
 
 use super::{Around, Explanation, State, sentence};
 use crate::owner;
+use crate::run::Run;
 
 /// Reason of a wait for the node that starts a Pod and is not worth a line.
 const STARTING: [&str; 2] = ["PodInitializing", "ContainerCreating"];
@@ -17,7 +18,7 @@ const STARTING: [&str; 2] = ["PodInitializing", "ContainerCreating"];
 pub(super) fn explain(run: &TaskRun, around: &Around<'_>) -> Explanation {
     let subject = format!("TaskRun {}", run.metadata.name.as_deref().unwrap_or_default());
     let Some(condition) = condition::succeeded(&run.status.conditions) else {
-        return Explanation::new(subject, State::Waiting, "was not looked at by a controller yet");
+        return Explanation::new(subject, State::Waiting, super::unseen(run.managed_by()));
     };
     let explanation = if condition.is_true() {
         return Explanation::new(subject, State::Succeeded, succeeded(condition)).because(attempts(run));

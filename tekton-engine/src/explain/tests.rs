@@ -183,7 +183,9 @@ fn a_task_run_that_cannot_start_names_the_container_the_resolver_or_the_hold() {
             "status": {"conditions": condition("Unknown", "TaskRunPending", "")}}),
     );
     let fresh = task_run("fresh", &json!({}));
-    let objects = [pulling, pod, resolving, request, held, fresh];
+    let spec = json!({"managedBy": "kueue.x-k8s.io/multikueue"});
+    let left = object(Kind::TaskRun, json!({"metadata": {"name": "left", "namespace": "ns"}, "spec": spec}));
+    let objects = [pulling, pod, resolving, request, held, fresh, left];
     let around = Around::new(&objects, now());
     let all: String = objects.iter().filter_map(|object| explain(object, &around)).map(|e| told(&e)).collect();
     insta::assert_snapshot!(all, @r#"
@@ -194,6 +196,7 @@ fn a_task_run_that_cannot_start_names_the_container_the_resolver_or_the_hold() {
       resolver git has not taken up the request [Running]
     TaskRun held is held back until spec.status is no longer TaskRunPending [Waiting]
     TaskRun fresh was not looked at by a controller yet [Waiting]
+    TaskRun left is left to the controller kueue.x-k8s.io/multikueue, as spec.managedBy has it, which has not taken it up yet [Waiting]
     "#);
 }
 

@@ -14,6 +14,7 @@ use tekton_types::v1beta1::CustomRun;
 
 use super::{Around, Explanation, State, listed, sentence};
 use crate::object::Kind;
+use crate::run::Run;
 
 /// How many tasks a chain of reasons passes through at most; nobody reads further.
 const LONGEST: usize = 64;
@@ -46,7 +47,7 @@ pub(super) fn explain_task(run: &PipelineRun, task: &str, around: &Around<'_>) -
 pub(super) fn head(run: &PipelineRun, around: &Around<'_>) -> Explanation {
     let subject = format!("PipelineRun {}", run.metadata.name.as_deref().unwrap_or_default());
     let Some(condition) = condition::succeeded(&run.status.conditions) else {
-        return Explanation::new(subject, State::Waiting, "was not looked at by a controller yet");
+        return Explanation::new(subject, State::Waiting, super::unseen(run.managed_by()));
     };
     if condition.is_true() {
         return Explanation::new(subject, State::Succeeded, format!("succeeded: {}", sentence(condition)));
