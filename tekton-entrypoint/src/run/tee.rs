@@ -112,7 +112,7 @@ fn copy(stream: Stream, from: &OwnedFd, (path, mut file): (&str, File), group: &
                 return own_error(&error);
             }
             if let Err(error) = file.write_all(&buffer[..read]) {
-                return Some(format!("write {path}: {}", fs::reason(&error)));
+                return Some(broken(path, &error, group));
             }
             ahead = ahead.saturating_sub(read);
             left -= read;
@@ -142,10 +142,15 @@ fn write_all(to: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Nobody reads our stream any more. Upstream forwards every signal, and so the SIGPIPE of its own write.
+/// What was read can not be written. Upstream forwards every signal, and so that of its own write.
 fn broken(path: &str, error: &io::Error, group: &impl Fn() -> i32) -> String {
-    if error.kind() == io::ErrorKind::BrokenPipe {
-        sys::kill(-group(), libc::SIGPIPE);
+    let signal = match error.kind() {
+        io::ErrorKind::BrokenPipe => Some(libc::SIGPIPE),
+        io::ErrorKind::FileTooLarge => Some(libc::SIGXFSZ),
+        _ => None,
+    };
+    if let Some(signal) = signal {
+        sys::kill(-group(), signal);
     }
     format!("write {path}: {}", fs::reason(error))
 }

@@ -142,8 +142,12 @@ pub(crate) fn meaningless_signals() -> SignalSet {
     for signal in libc::SIGRTMIN()..=libc::SIGRTMAX() {
         set.add(signal);
     }
+    set.remove(LEFT_ALONE);
     set
 }
+
+/// The signal behind those that C libraries keep to themselves: Go leaves it alone, and so it ends the program.
+const LEFT_ALONE: i32 = 34;
 
 /// Makes signals outside of a run act as they do on a Go program.
 pub(crate) fn install_signal_dispositions() {
@@ -186,11 +190,17 @@ impl SignalSet {
         unsafe { libc::sigaddset(&raw mut self.0, signal) };
     }
 
-    /// All signals.
+    fn remove(&mut self, signal: i32) {
+        // SAFETY: as for `add`.
+        unsafe { libc::sigdelset(&raw mut self.0, signal) };
+    }
+
+    /// All signals that a Go program can be told of.
     pub(crate) fn all() -> Self {
         let mut set = Self::of(&[]);
         // SAFETY: the set is valid.
         unsafe { libc::sigfillset(&raw mut set.0) };
+        set.remove(LEFT_ALONE);
         set
     }
 

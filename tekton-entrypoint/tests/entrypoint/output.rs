@@ -1,6 +1,12 @@
 //! What a command prints, and the copies of it.
 
-use std::{fs::File, io::Read as _, process::Stdio, thread, time::Duration};
+use std::{
+    fs::File,
+    io::Read as _,
+    process::{Command, Stdio},
+    thread,
+    time::Duration,
+};
 
 use crate::step::{Step, stderr, stdout};
 
@@ -75,13 +81,26 @@ fn a_copy_that_fills_its_disk_fails_the_step_and_what_fitted_is_kept() {
 }
 
 #[test]
+fn a_copy_beyond_the_limit_of_a_file_gives_the_command_the_signal_for_it() {
+    let step = Step::new();
+    let script = "trap 'echo limit >&2' XFSZ; head -c 10000000 /dev/zero; exit 0";
+    let inner = step.command(&["-stdout_path", "copy"], script);
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -f 64; exec \"$@\"", "sh"]).arg(inner.get_program()).args(inner.get_args());
+    let output = command.current_dir(step.path(".")).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(stderr(&output).contains("limit\n"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("write copy: file too large"), "{}", stderr(&output));
+}
+
+#[test]
 fn a_grandchild_that_keeps_the_output_delays_a_step_only_where_it_is_copied() {
     let step = Step::new();
     let script = "(sleep 1000 & echo $! > pid) ; echo done";
     let mut child = step.command(&[], script).stdout(Stdio::piped()).spawn().expect("it starts");
     assert!(child.wait().expect("it ends while the grandchild lives").success());
     let grandchild = step.text("pid");
-    let killed = std::process::Command::new("kill").arg(grandchild.trim()).status().expect("kill can be run");
+    let killed = Command::new("kill").arg(grandchild.trim()).status().expect("kill can be run");
     assert!(killed.success(), "the grandchild lived on");
 
     let step = Step::new();

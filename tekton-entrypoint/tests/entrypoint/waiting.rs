@@ -1,6 +1,9 @@
 //! Steps that wait for the step before them.
 
-use std::{fs, os::unix::fs::symlink};
+use std::{
+    fs,
+    os::unix::{fs::symlink, process::ExitStatusExt as _},
+};
 
 use crate::step::{BINARY, Step, await_that, create, signal, stderr, stdout};
 
@@ -66,12 +69,29 @@ fn a_signal_that_comes_before_the_command_is_not_given_to_it() {
     let script = "trap 'echo USR1' USR1; trap 'echo ALRM' ALRM; sleep 0.1; echo ran";
     let child = step.command(&["-wait_file", "go"], script).spawn().expect("the step can be started");
     step.settle(&child);
-    for name in ["USR1", "ALRM", "PIPE", "RTMIN"] {
+    for name in ["USR1", "ALRM", "PIPE", "64"] {
         signal(&child, name);
     }
     create(&step.path("go"));
     let output = child.wait_with_output().expect("the step ends");
     assert_eq!((stdout(&output).as_str(), output.status.code()), ("ran\n", Some(0)), "{}", stderr(&output));
+}
+
+#[test]
+fn the_signal_that_go_leaves_alone_ends_a_step_before_and_while_the_command_runs() {
+    for (flags, script) in [(["-wait_file", "go"].as_slice(), "echo ran"), (&[], "echo > ready; sleep 2")] {
+        let step = Step::new();
+        let child = step.command(flags, script).spawn().expect("the step can be started");
+        if flags.is_empty() {
+            await_that("the command runs", || step.path("ready").exists());
+        } else {
+            step.settle(&child);
+        }
+        signal(&child, "34");
+        let output = child.wait_with_output().expect("the step ends");
+        assert_eq!(output.status.signal(), Some(34), "{}", stderr(&output));
+        assert!(!step.path("out").exists() && !step.path("out.err").exists());
+    }
 }
 
 #[test]
