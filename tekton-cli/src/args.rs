@@ -73,7 +73,7 @@ pub(crate) enum Command {
 #[command(after_help = "\
 Exit code: 0 the run succeeded; 1 it failed, timed out or was cancelled; 2 invalid input or usage.
 
-Ctrl-C cancels the run and waits for its finally tasks; a second Ctrl-C does not wait for them.")]
+Ctrl-C or SIGTERM cancels the run and waits for its finally tasks; a second one does not wait for them.")]
 pub(crate) struct RunArguments {
     /// Files or directories of manifests, or `-` for standard input.
     #[arg(value_name = "FILE", required_unless_present = "filename")]

@@ -325,9 +325,20 @@ fn every_example_is_in_the_table() {
 
 #[test]
 fn an_interrupt_cancels_the_run_and_finally_still_runs() {
-    if !namespaces_work() {
-        return;
+    if namespaces_work() {
+        is_cancelled_by("-INT");
     }
+}
+
+#[test]
+fn a_service_manager_that_asks_a_run_to_end_cancels_it() {
+    if namespaces_work() {
+        is_cancelled_by("-TERM");
+    }
+}
+
+/// A run of a minute is told to end by a signal while its step goes on.
+fn is_cancelled_by(signal: &str) {
     let manifest = "\
 apiVersion: tekton.dev/v1
 kind: PipelineRun
@@ -360,7 +371,7 @@ spec:
     let mut lines = std::io::BufRead::lines(std::io::BufReader::new(stderr));
     let begun = lines.by_ref().map_while(Result::ok).any(|line| line.contains("begun"));
     assert!(begun, "the step never began");
-    assert!(Command::new("kill").args(["-INT", &pid]).status().expect("kill is there").success());
+    assert!(Command::new("kill").args([signal, &pid]).status().expect("kill is there").success());
     let rest: Vec<String> = lines.map_while(Result::ok).collect();
     let output = child.wait_with_output().expect("it ends");
     assert_eq!(output.status.code(), Some(1), "{rest:?}");

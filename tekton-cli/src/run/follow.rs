@@ -10,6 +10,7 @@ use kube::runtime::{WatchStreamExt, watcher};
 use serde_json::json;
 use tekton_types::v1::{PipelineRun, TaskRun};
 use tekton_types::v1beta1::CustomRun;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::logs::Follower;
@@ -39,6 +40,9 @@ pub(crate) async fn to_the_end(
 ) -> kube::Result<World> {
     let mut world = World::default();
     let mut interrupts = 0_usize;
+    // Listened to from here on: a new listener in each round would miss what comes between two rounds.
+    let mut interrupt = signal(SignalKind::interrupt()).expect("the runtime handles signals");
+    let mut terminate = signal(SignalKind::terminate()).expect("the runtime handles signals");
     let (sender, mut lines) = mpsc::unbounded_channel();
     let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
     let mut follower = Follower::new(pods.clone(), sender);
@@ -72,7 +76,7 @@ pub(crate) async fn to_the_end(
             },
             Some(line) = lines.recv() => view.log(&line.task, &line.step, &line.text),
             _ = ticks.tick() => view.show(&world, runs, Timestamp::now()),
-            Ok(()) = tokio::signal::ctrl_c() => {
+            Some(()) = async { tokio::select! { told = interrupt.recv() => told, told = terminate.recv() => told } } => {
                 interrupts += 1;
                 if interrupts > 2 {
                     view.say("leaving at once");
