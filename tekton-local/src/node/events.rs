@@ -10,7 +10,7 @@ use kube::{Client, Resource};
 use serde_json::json;
 use std::collections::HashMap;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -44,10 +44,11 @@ struct Note {
 pub(super) struct Recorder(mpsc::Sender<Note>);
 
 impl Recorder {
-    /// Starts writing; it ends when every recorder has gone.
-    pub(super) fn start(client: Client, node: String) -> (Self, JoinHandle<()>) {
+    /// Starts writing; it ends when every recorder has gone. What still waits when the node is `stopped` is written
+    /// without a pause: nobody is to wait for it longer than he must.
+    pub(super) fn start(client: Client, node: String, stopped: watch::Receiver<bool>) -> (Self, JoinHandle<()>) {
         let (sender, notes) = mpsc::channel(WAITING);
-        (Self(sender), tokio::spawn(write_all(client, node, notes)))
+        (Self(sender), tokio::spawn(write_all(client, node, notes, stopped)))
     }
 
     /// The kubelet's words on a pod, or on a container of it.
@@ -95,7 +96,7 @@ struct Key {
     message: String,
 }
 
-async fn write_all(client: Client, node: String, mut notes: mpsc::Receiver<Note>) {
+async fn write_all(client: Client, node: String, mut notes: mpsc::Receiver<Note>, mut stopped: watch::Receiver<bool>) {
     let mut known: HashMap<Key, (String, i32)> = HashMap::new();
     let (mut tokens, mut filled) = (BURST, Instant::now());
     let pause = Duration::from_secs(1) / RATE;
@@ -106,7 +107,8 @@ async fn write_all(client: Client, node: String, mut notes: mpsc::Receiver<Note>
             filled = Instant::now();
         }
         if tokens == 0 {
-            tokio::time::sleep(pause).await;
+            // Of a node that has gone nobody is left to stop it.
+            let _ = tokio::time::timeout(pause, stopped.wait_for(|stopped| *stopped)).await;
             filled = Instant::now();
         } else {
             tokens -= 1;

@@ -155,7 +155,8 @@ impl Node {
             return Err(NodeError::Runtime(checked.expect_err("a runtime that is there failed its check")));
         };
         let logs = Arc::new(Logs::new(data_dir.join("pods")));
-        let (recorder, recording) = events::Recorder::start(client.clone(), name.clone());
+        let (stop, stopped) = watch::channel(false);
+        let (recorder, recording) = events::Recorder::start(client.clone(), name.clone(), stopped.clone());
         let ctx = Arc::new(Context {
             client,
             node: name,
@@ -169,7 +170,6 @@ impl Node {
             claims: volumes::claims::Exclusive::default(),
             recorder,
         });
-        let (stop, stopped) = watch::channel(false);
         let (runtime, client) = (ctx.runtime.clone(), ctx.client.clone());
         let (evictions, asked) = mpsc::unbounded_channel();
         let tasks = vec![
