@@ -292,7 +292,9 @@ fn kubectl_does_to_objects_what_people_do_with_it() {
     kubectl(&["scale", "deployment/web", "--replicas=1"]);
     kubectl(&["wait", "--for=jsonpath={.status.replicas}=1", "deployment/web", "--timeout=60s"]);
     assert!(kubectl(&["logs", "deployment/web"]).contains("serving"));
-    kubectl(&["create", "job", "once", "--image=busybox", "--", "true"]);
+    kubectl(&["create", "job", "once", "--image=busybox", "--", "sh", "-c", "echo one; sleep 5; echo two"]);
+    kubectl(&["wait", "--for=jsonpath={.status.ready}=1", "job/once", "--timeout=60s"]);
+    assert_eq!(kubectl(&["logs", "-f", "job/once"]), "one\ntwo\n", "it is followed to its end");
     kubectl(&["wait", "--for=condition=complete", "job/once", "--timeout=60s"]);
 
     let mut watch = server
