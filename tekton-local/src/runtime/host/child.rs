@@ -168,12 +168,22 @@ fn apply(op: &Op, slots: &mut [c_int]) -> Result<(), Errno> {
             }
             Ok(())
         }
-        Op::ReadOnlyRoot => {
+        Op::ReadOnly { path } => {
             let flags = libc::MS_REMOUNT | libc::MS_BIND | libc::MS_RDONLY | libc::MS_NOSUID | libc::MS_NODEV;
             // SAFETY: all strings are C strings that outlive the call.
             let result =
-                unsafe { libc::mount(std::ptr::null(), c"/".as_ptr(), std::ptr::null(), flags, std::ptr::null()) };
+                unsafe { libc::mount(std::ptr::null(), path.as_ptr(), std::ptr::null(), flags, std::ptr::null()) };
             if result == 0 { Ok(()) } else { Err(sys::errno()) }
+        }
+        Op::Detach { path } => {
+            // SAFETY: the path is a C string that outlives the call.
+            let result = unsafe { libc::umount2(path.as_ptr(), libc::MNT_DETACH) };
+            if result == 0 { Ok(()) } else { Err(sys::errno()) }
+        }
+        Op::Rmdir { path } => {
+            // SAFETY: the path is a C string that outlives the call.
+            unsafe { libc::rmdir(path.as_ptr()) };
+            Ok(())
         }
         Op::HostName { name } => {
             // SAFETY: the pointer and the length are those of one C string.

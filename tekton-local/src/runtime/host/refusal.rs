@@ -68,9 +68,9 @@ fn describe(op: &Op) -> String {
         Op::Mkdir { path, .. } | Op::Touch { path } | Op::Symlink { path, .. } => {
             format!("make {}", path.to_string_lossy())
         }
-        Op::Freeze { path } => format!("make {} read-only", path.to_string_lossy()),
+        Op::Freeze { path } | Op::ReadOnly { path } => format!("make {} read-only", path.to_string_lossy()),
         Op::Write { path, .. } => format!("write {}", path.to_string_lossy()),
-        Op::ReadOnlyRoot => "make the root read-only".into(),
+        Op::Detach { path } | Op::Rmdir { path } => format!("remove {}", path.to_string_lossy()),
         Op::HostName { .. } => "set the host name".into(),
     }
 }

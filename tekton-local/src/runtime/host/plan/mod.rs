@@ -35,8 +35,12 @@ pub(super) enum Op {
     Freeze { path: CString },
     /// Write to a file, which need not be there.
     Write { path: CString, text: &'static [u8] },
-    /// Make the root itself read-only; what is mounted on it keeps its own mode.
-    ReadOnlyRoot,
+    /// Make a mount itself read-only; what is mounted on it keeps its own mode.
+    ReadOnly { path: CString },
+    /// Take away a mount and all that is mounted on it.
+    Detach { path: CString },
+    /// Remove an empty directory; any failure is harmless.
+    Rmdir { path: CString },
     /// Set the host name.
     HostName { name: CString },
 }
@@ -241,7 +245,7 @@ pub(super) fn plan(base: &Base, spec: &ContainerSpec) -> Result<Plan, StartError
         masks.put_in_volume(&mut b, index)?;
     }
     if spec.read_only_root {
-        b.ops.push(Op::ReadOnlyRoot);
+        b.ops.push(Op::ReadOnly { path: c"/".into() });
     }
     b.ops.push(Op::HostName { name: c(host_name(&spec.pod))? });
     let working_dir = if spec.working_dir.is_empty() { "/" } else { &spec.working_dir };

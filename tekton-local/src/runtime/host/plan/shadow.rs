@@ -3,13 +3,44 @@
 use super::super::super::{ContainerSpec, StartError};
 use super::{Builder, Op, c};
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// Where directories of the host get their missing mount points from.
-const SHADOW: &str = "/.mountpoints";
+/// Where a directory of the host stands while another is put in its place.
+const ASIDE: &str = "/.mountpoints";
 
-/// Adds the mount points that directories of the host lack: an overlay of two read-only layers shows both.
+/// Adds the mount points that directories of the host lack: in the place of such a directory comes one that shows all
+/// that it has, with what is mounted there, and the mount points.
+///
+/// Errors: such a directory can't be read.
 pub(super) fn shadow(b: &mut Builder, host_dirs: &[String], spec: &ContainerSpec) -> Result<(), StartError> {
+    let missing = missing(host_dirs, spec);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    b.ops.push(Op::Mkdir { path: c(ASIDE)?, mode: 0o700 });
+    for (parent, rests) in missing {
+        let target = parent.to_str().ok_or_else(|| StartError::Create("a mount path is not UTF-8".into()))?;
+        move_aside(b, target)?;
+        show_entries(b, target)?;
+        for (rest, is_file) in rests {
+            let path = format!("{target}/{}", rest.display());
+            if is_file {
+                b.mkdirs(&path[..path.rfind('/').unwrap_or(0)], 0o755)?;
+                b.ops.push(Op::Touch { path: c(&path)? });
+            } else {
+                b.mkdirs(&path, 0o755)?;
+            }
+        }
+        b.ops.push(Op::ReadOnly { path: c(target)? });
+        b.ops.push(Op::Detach { path: c(ASIDE)? });
+    }
+    b.ops.push(Op::Rmdir { path: c(ASIDE)? });
+    Ok(())
+}
+
+/// The directories of the host that lack mount points, with the paths below them and whether each is a file.
+fn missing(host_dirs: &[String], spec: &ContainerSpec) -> BTreeMap<PathBuf, Vec<(PathBuf, bool)>> {
     let mut missing: BTreeMap<PathBuf, Vec<(PathBuf, bool)>> = BTreeMap::new();
     let working_dir = (!spec.working_dir.is_empty()).then_some((spec.working_dir.as_str(), false));
     let targets = spec.mounts.iter().map(|m| (m.target.as_str(), m.is_file)).chain(working_dir);
@@ -25,30 +56,39 @@ pub(super) fn shadow(b: &mut Builder, host_dirs: &[String], spec: &ContainerSpec
         let rest = Path::new(target).strip_prefix(parent).expect("an ancestor is a prefix").to_path_buf();
         let Ok(parent) = parent.canonicalize() else { continue };
         // Through a link, such as /var/run, the path may lead to a directory that the container has of its own.
-        if !host_dirs.iter().any(|d| parent.starts_with(d)) {
+        if host_dirs.iter().any(|d| parent.starts_with(d)) {
+            missing.entry(parent).or_default().push((rest, is_file));
+        }
+    }
+    missing
+}
+
+/// Puts an empty directory in the place of `target`, which stands aside from then on.
+fn move_aside(b: &mut Builder, target: &str) -> Result<(), StartError> {
+    let mode = std::fs::metadata(target).map_or(0o755, |found| found.permissions().mode() & 0o7777);
+    let slot = b.take(Path::new(target), 0, true, false)?;
+    b.ops.push(Op::Put { slot, target: c(ASIDE)? });
+    b.mount(c"tmpfs", target, libc::MS_NOSUID | libc::MS_NODEV, &format!("mode={mode:o}"))
+}
+
+/// Shows in `target` what stands aside.
+fn show_entries(b: &mut Builder, target: &str) -> Result<(), StartError> {
+    let unreadable = |e: std::io::Error| {
+        StartError::Create(format!("failed to read {target} to add a mount point: {e}; mount at a path outside it"))
+    };
+    for entry in std::fs::read_dir(target).map_err(unreadable)?.flatten() {
+        let (Ok(name), Ok(kind)) = (entry.file_name().into_string(), entry.file_type()) else { continue };
+        let path = format!("{target}/{name}");
+        if kind.is_symlink() {
+            if let Ok(to) = std::fs::read_link(&path) {
+                b.ops.push(Op::Symlink { to: c(to)?, path: c(&path)? });
+            }
             continue;
         }
-        missing.entry(parent).or_default().push((rest, is_file));
-    }
-    if missing.is_empty() {
-        return Ok(());
-    }
-    b.ops.push(Op::Mkdir { path: c(SHADOW)?, mode: 0o755 });
-    for (index, (parent, rests)) in missing.into_iter().enumerate() {
-        let layer = format!("{SHADOW}/{index}");
-        b.ops.push(Op::Mkdir { path: c(&layer)?, mode: 0o755 });
-        for (rest, is_file) in rests {
-            let path = format!("{layer}/{}", rest.display());
-            if is_file {
-                b.mkdirs(&path[..path.rfind('/').unwrap_or(0)], 0o755)?;
-                b.ops.push(Op::Touch { path: c(&path)? });
-            } else {
-                b.mkdirs(&path, 0o755)?;
-            }
-        }
-        let target = parent.to_str().ok_or_else(|| StartError::Create("a mount path is not UTF-8".into()))?;
-        let data = format!("lowerdir={layer}:{target}");
-        b.mount(c"overlay", target, libc::MS_RDONLY | libc::MS_NOSUID, &data)?;
+        let op = if kind.is_dir() { Op::Mkdir { path: c(&path)?, mode: 0o755 } } else { Op::Touch { path: c(&path)? } };
+        let slot = b.take(&Path::new(ASIDE).join(&name), 0, true, true)?;
+        b.ops.push(op);
+        b.ops.push(Op::Put { slot, target: c(&path)? });
     }
     Ok(())
 }

@@ -120,6 +120,9 @@ async fn what_is_hidden_stays_hidden_below_volumes_too() {
     let tricks = [("read what is hidden", read.as_str()), ("uncover what is hidden", uncover.as_str())];
     let volume = mount(dir.path(), "/workspace/x", false);
     assert_eq!(succeed(&tricks, vec![volume.clone()], hidden.clone()).await, "");
+    // A volume at a path beside what is hidden that the host lacks.
+    let beside = mount(&dir.path().join("open"), &format!("{at}/made/place"), true);
+    assert_eq!(succeed(&tricks, vec![Mount { is_file: true, ..beside }], hidden.clone()).await, "");
     let (_, out, _) = run(ContainerSpec {
         command: ["cat", "/workspace/x/open"].map(String::from).to_vec(),
         mounts: vec![volume.clone()],
