@@ -107,11 +107,7 @@ fn resolve_task<'t, 'a: 't>(
         apply::results(resolved.pipeline_task.to_mut(), &results::table(&found));
     }
     let count = if matrix::is_matrixed(&resolved.pipeline_task) { matrix::runs_of(&resolved.pipeline_task) } else { 1 };
-    let kind = match resolved.kind() {
-        ChildKind::Pipeline => Kind::PipelineRun,
-        ChildKind::CustomTask => Kind::CustomRun,
-        ChildKind::Task => Kind::TaskRun,
-    };
+    let kind = kind_of(resolved);
     resolved.names = child_names(run, known, kind, &task.name, count);
     for name in &resolved.names {
         match kind {
@@ -149,6 +145,15 @@ fn resolve_task<'t, 'a: 't>(
         _ => {}
     }
     Ok(verification)
+}
+
+/// The kind of a task's children.
+pub(super) fn kind_of(task: &ResolvedTask<'_>) -> Kind {
+    match task.kind() {
+        ChildKind::Pipeline => Kind::PipelineRun,
+        ChildKind::CustomTask => Kind::CustomRun,
+        ChildKind::Task => Kind::TaskRun,
+    }
 }
 
 /// The task was given its results when its only run was created, and nothing that is shown of it holds any. Not to copy

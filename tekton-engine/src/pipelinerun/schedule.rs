@@ -7,7 +7,8 @@ use tekton_contract::var::Table;
 use tekton_dag::child::ResolvedTask;
 use tekton_dag::deadline::Deadlines;
 use tekton_dag::pipeline_results::Sources;
-use tekton_dag::state::{PipelineState, States};
+use tekton_dag::skip::SkipReason;
+use tekton_dag::state::{PipelineState, States, TaskState};
 use tekton_dag::{apply, check, matrix, pipeline_results, results, tally};
 use tekton_types::reason::pipelinerun as reasons;
 use tekton_types::v1::{PipelineRun, pipelinerun_spec_status, taskrun_spec_status};
@@ -19,6 +20,9 @@ use super::children::Children;
 use super::resolve::{self, Resolution};
 use super::start::{self, Starting};
 use super::{assistant, cancel, life};
+use crate::facts::{Need, Value};
+use crate::object::ObjectKey;
+use crate::owner;
 use crate::pass::{Pass, Stop};
 use crate::scope::pipeline as scope;
 
@@ -58,6 +62,7 @@ pub(super) fn schedule<'a>(
     if !told_both {
         time_out_tasks(pass, run, &state, &states)?;
     }
+    make_sure_of_late_tasks(pass, run, &state, &states)?;
     start_next(pass, run, bound, &mut state, states, &pipelines)?;
 
     let states = state.classify();
@@ -161,6 +166,41 @@ fn time_out_tasks(
         .map(|(_, resolved)| resolved.name().to_owned())
         .collect();
     cancel::time_out_tasks(pass, run, &late)
+}
+
+/// Asks past the caches whether a task that could start, were the time not over, has runs already: a cache that is behind
+/// may not know yet what was created just before. What comes after the tasks would begin beside them.
+fn make_sure_of_late_tasks(
+    pass: &mut Pass<'_>,
+    run: &PipelineRun,
+    state: &PipelineState<'_>,
+    states: &States,
+) -> Result<(), Stop> {
+    if run.status.finally_start_time.is_some() {
+        return Ok(());
+    }
+    let namespace = run.metadata.namespace.as_deref().unwrap_or_default();
+    let late = |task: &TaskState| task.skip.is_some_and(SkipReason::is_timeout);
+    let mut waiting = false;
+    let unknown = states.tasks.iter().zip(&state.tasks).filter(|(task, resolved)| late(task) && !resolved.has_runs());
+    for (_, task) in unknown {
+        let kind = resolve::kind_of(task);
+        for name in &task.names {
+            match pass.fetch(Need::Fresh(ObjectKey::new(kind, namespace, name))) {
+                Ok(Ok(Value::Object(found))) if owner::is_controlled_by(found.metadata(), &run.metadata) => {
+                    let task = tekton_dag::graph::quote(task.name());
+                    let text =
+                        format!("{} {name} of task {task} exists, and the cache does not know it", kind.as_str());
+                    return Err(Stop::transient(text));
+                }
+                // What the API server will not tell does not keep the run from ending in time.
+                Ok(_) => {}
+                Err(Stop::Wait) => waiting = true,
+                Err(stop) => return Err(stop),
+            }
+        }
+    }
+    if waiting { Err(Stop::Wait) } else { Ok(()) }
 }
 
 /// Starts what can start.
