@@ -10,6 +10,8 @@ mod accepted;
 mod consistent;
 #[path = "simulation/generate.rs"]
 mod generate;
+#[path = "simulation/passes.rs"]
+mod passes;
 #[path = "simulation/restricted.rs"]
 mod restricted;
 #[path = "simulation/taskruns.rs"]

@@ -87,7 +87,8 @@ fn add(variable: &str, sources: Sources<'_>, table: &mut Table) -> Found {
             table.set_array(whole, items.iter().map(String::as_str));
         }
         (Some(ParamValue::Array(items)), None) => {
-            let index = index.unwrap_or_default().parse().unwrap_or(0_usize);
+            // No index means the first element; one that is no number here is as far out of bounds as one can be.
+            let index = index.filter(|index| !index.is_empty()).map_or(0, |index| index.parse().unwrap_or(usize::MAX));
             let Some(item) = items.get(index) else { return Found::Nothing };
             table.set(variable, item.as_str());
         }

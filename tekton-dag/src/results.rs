@@ -80,8 +80,8 @@ pub fn resolve(
     lookup: &Lookup,
     target: &PipelineTask,
 ) -> Result<Vec<ResolvedResultRef>, Unresolved> {
-    let references = refs::result_refs(target);
-    for reference in &references {
+    let mut found = BTreeMap::new();
+    for reference in refs::result_refs(target) {
         if let Some(task) = lookup.get(reference.pipeline_task).map(|index| &mut tasks[index])
             && matrix::is_matrixed(&task.pipeline_task)
             && !task.custom_task
@@ -89,8 +89,9 @@ pub fn resolve(
         {
             fill_cache(task);
         }
+        add_value(&mut found, tasks, lookup, reference)?;
     }
-    values(tasks, lookup, &references)
+    Ok(found.into_values().collect())
 }
 
 /// The values of `references`, sorted and without repeats.
@@ -103,21 +104,32 @@ pub(crate) fn values(
 ) -> Result<Vec<ResolvedResultRef>, Unresolved> {
     let mut found = BTreeMap::new();
     for reference in references {
-        let missing = |cause| Unresolved { pipeline_task: reference.pipeline_task.to_owned(), cause };
-        let Some(index) = lookup.get(reference.pipeline_task) else {
-            return Err(missing(Missing::NoTask(reference.pipeline_task.to_owned())));
-        };
-        let task = &tasks[index];
-        if !task.is_done() {
-            return Err(missing(Missing::NotFinished(task.name().to_owned())));
-        }
-        if !found.contains_key(reference)
-            && let Some(resolved) = value_of(task, *reference).map_err(missing)?
-        {
-            found.insert(*reference, resolved);
-        }
+        add_value(&mut found, tasks, lookup, *reference)?;
     }
     Ok(found.into_values().collect())
+}
+
+/// Adds the value of one reference to those that were found before it.
+fn add_value<'r>(
+    found: &mut BTreeMap<ResultRef<'r>, ResolvedResultRef>,
+    tasks: &[ResolvedTask<'_>],
+    lookup: &Lookup,
+    reference: ResultRef<'r>,
+) -> Result<(), Unresolved> {
+    let missing = |cause| Unresolved { pipeline_task: reference.pipeline_task.to_owned(), cause };
+    let Some(index) = lookup.get(reference.pipeline_task) else {
+        return Err(missing(Missing::NoTask(reference.pipeline_task.to_owned())));
+    };
+    let task = &tasks[index];
+    if !task.is_done() {
+        return Err(missing(Missing::NotFinished(task.name().to_owned())));
+    }
+    if !found.contains_key(&reference)
+        && let Some(resolved) = value_of(task, reference).map_err(missing)?
+    {
+        found.insert(reference, resolved);
+    }
+    Ok(())
 }
 
 /// The value of one result of a task that is done; `None` when a matrixed task has no runs.

@@ -21,6 +21,7 @@ use tekton_types::v1beta1::CustomRun;
 use crate::child::ResolvedTask;
 use crate::deadline::Deadlines;
 use crate::graph::quote;
+use crate::matrix;
 use crate::results;
 use crate::skip::SkipReason;
 use crate::state::{ON_ERROR_CONTINUE, PipelineState, States};
@@ -197,16 +198,45 @@ pub fn skipped_tasks(state: &PipelineState<'_>, states: &States) -> Vec<SkippedT
     skipped
 }
 
-/// The runs of all tasks, as the status of the run lists them. Guards are shown with results replaced.
-pub fn child_references(state: &PipelineState<'_>, states: &States) -> Vec<ChildStatusReference> {
+/// The runs of all tasks, as the status of the run lists them. Guards are shown with results replaced. Gathers the
+/// results of matrixed tasks that others have used.
+pub fn child_references(state: &mut PipelineState<'_>, states: &States) -> Vec<ChildStatusReference> {
+    references(state, states).0
+}
+
+/// The runs of all tasks and the tasks that are skipped, as one pass writes both: guards of skipped tasks get the
+/// results that tasks which are done use.
+pub fn reported(state: &mut PipelineState<'_>, states: &States) -> (Vec<ChildStatusReference>, Vec<SkippedTask>) {
+    let (references, table) = references(state, states);
+    let mut skipped = skipped_tasks(state, states);
+    if !table.is_empty() {
+        for task in &mut skipped {
+            task.when_expressions.substitute(&table);
+        }
+    }
+    (references, skipped)
+}
+
+/// The runs of all tasks, and the results that were replaced on the way.
+fn references(state: &mut PipelineState<'_>, states: &States) -> (Vec<ChildStatusReference>, Table) {
     let mut references = Vec::new();
     let mut table = Table::new();
     let shows = |task: &PipelineTask| !task.when.is_empty() || !task.display_name.is_empty();
     let any_shown = state.tasks.iter().any(|resolved| shows(&resolved.pipeline_task));
-    for (task, resolved) in states.tasks.iter().zip(&state.tasks) {
+    let any_matrix = state.tasks.iter().any(|resolved| matrix::is_matrixed(&resolved.pipeline_task));
+    for (index, task) in states.tasks.iter().enumerate() {
+        if task.done && any_matrix {
+            let target = state.tasks[index].pipeline_task.clone();
+            // What is asked for here is what resolving does to the tasks that made the results.
+            let _ = results::resolve(&mut state.tasks, &states.lookup, &target);
+        }
+        let resolved = &state.tasks[index];
         let pipeline_task = &resolved.pipeline_task;
         if task.done && any_shown {
-            let used = refs::result_refs(pipeline_task);
+            let mut used = refs::result_refs(pipeline_task);
+            if resolved.told && results::values(&state.tasks, &states.lookup, &used).is_ok() {
+                used = refs::embedded_result_refs(pipeline_task);
+            }
             if !used.is_empty()
                 && let Ok(values) = results::values(&state.tasks, &states.lookup, &used)
             {
@@ -229,7 +259,7 @@ pub fn child_references(state: &PipelineState<'_>, states: &States) -> Vec<Child
             references.extend(resolved.custom_runs.iter().map(|run| shown.reference(*run, &run.spec.params)));
         }
     }
-    references
+    (references, table)
 }
 
 /// The start time of a run: `start`, or when its first child was created if that is earlier.
@@ -309,9 +339,10 @@ impl Shown<'_> {
             .filter(|entry| !entry.name.is_empty() && entry.params.iter().all(agrees))
             .map(|entry| table.apply(&entry.name))
             .collect();
-        let joined = names.join(" ");
-        let joined = joined.trim();
-        if joined.is_empty() { table.apply(&self.display_name).into_owned() } else { joined.to_owned() }
+        if names.is_empty() {
+            return table.apply(&self.display_name).into_owned();
+        }
+        names.join(" ").trim().to_owned()
     }
 }
 

@@ -72,8 +72,7 @@ impl RefFault {
 impl From<&ApiFault> for RefFault {
     fn from(fault: &ApiFault) -> Self {
         let transient = matches!(fault.reason.as_str(), "Conflict" | "ServerTimeout" | "Timeout" | "TooManyRequests")
-            || fault.text.contains("etcdserver: leader changed")
-            || fault.text.contains("context deadline exceeded");
+            || sounds_transient(&fault.text);
         if transient {
             Self::Transient(fault.text.clone())
         } else if fault.is_not_found() {
@@ -82,6 +81,11 @@ impl From<&ApiFault> for RefFault {
             Self::Failed(fault.text.clone())
         }
     }
+}
+
+/// The text is about something that passes, whoever tells it.
+fn sounds_transient(text: &str) -> bool {
+    text.contains("etcdserver: leader changed") || text.contains("context deadline exceeded")
 }
 
 /// What is asked of a resolver.
@@ -147,8 +151,8 @@ pub(crate) fn resolve(pass: &mut Pass<'_>, request: Request<'_>) -> Result<Resul
         return Ok(Err(RefFault::in_progress()));
     }
     if succeeded.is_false() {
-        let words = "error requesting remote resource: ";
-        return Ok(Err(RefFault::Failed(format!("{words}{}", succeeded.message))));
+        let text = format!("error requesting remote resource: {}", succeeded.message);
+        return Ok(Err(if sounds_transient(&text) { RefFault::Transient(text) } else { RefFault::Failed(text) }));
     }
     Ok(match decode_base64(&found.status.data) {
         Ok(data) => {

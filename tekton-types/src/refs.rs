@@ -121,6 +121,13 @@ pub fn all_params(task: &PipelineTask) -> impl Iterator<Item = &Param> {
 /// The result references of a pipeline task in order and with repeats: params, guards, steps and sidecars.
 pub fn result_refs(task: &PipelineTask) -> Vec<ResultRef<'_>> {
     let mut found = declared_result_refs(task);
+    found.extend(embedded_result_refs(task));
+    found
+}
+
+/// The result references in the steps and sidecars that are written inside a pipeline task.
+pub fn embedded_result_refs(task: &PipelineTask) -> Vec<ResultRef<'_>> {
+    let mut found = Vec::new();
     if let Some(embedded) = &task.task_spec {
         let mut text = |text| found.extend(expressions(text).filter_map(ResultRef::parse));
         embedded.task_spec.steps.iter().for_each(|step| step_texts(step, &mut text));

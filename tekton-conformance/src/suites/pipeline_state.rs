@@ -218,7 +218,7 @@ fn answers(state: &PipelineState<'_>, states: &States) -> Map<String, Value> {
         "taskNames": task_names,
         "finalTaskNames": finally_names,
         "skippedTasks": tally::skipped_tasks(state, states),
-        "childReferences": tally::child_references(state, states),
+        "childReferences": tally::child_references(&mut state.clone(), states),
         "taskStatus": tally::task_status(state, states),
         "finalTaskStatus": tally::finally_status(state, states),
         "counts": {

@@ -9,12 +9,12 @@ use tekton_dag::graph::quote;
 use tekton_podgen::affinity::{self, Assistant, Behavior};
 use tekton_podgen::claim;
 use tekton_podgen::security::SecurityContextConfig;
-use tekton_types::reason::pod as pod_reasons;
+use tekton_types::reason::pipelinerun as reasons;
 use tekton_types::v1::{PipelineRun, WorkspaceBinding};
 
 use super::life;
-use crate::effect::{Effect, PatchType, Purpose};
-use crate::object::{Kind, ObjectKey};
+use crate::effect::{Effect, EffectKey, Outcome, PatchType, Purpose, Verb};
+use crate::object::{Kind, ObjectKey, Stored};
 use crate::owner;
 use crate::pass::{Pass, Stop};
 use crate::pvc;
@@ -100,7 +100,7 @@ fn claim_of(
     let now = pass.now();
     if fault.retryable {
         let message = format!("Waiting for PVC creation to succeed: {}", fault.text);
-        life::mark_running(&mut run.status, pod_reasons::POD_PENDING, message, now);
+        life::mark_running(&mut run.status, reasons::PENDING, message, now);
         return Err(Stop::transient(fault.text));
     }
     if fault.creation {
@@ -273,16 +273,25 @@ fn delete_set(pass: &mut Pass<'_>, namespace: &str, name: &str) -> Result<Option
 
 /// Deletes a claim, and frees it from the protection that it has while Pods name it.
 pub(super) fn delete_claim(pass: &mut Pass<'_>, namespace: &str, name: &str) -> Result<Option<String>, Stop> {
+    let key = ObjectKey::new(Kind::PersistentVolumeClaim, namespace, name);
+    let created = match pass.facts.outcome(&EffectKey { verb: Verb::Create, object: key.clone() }) {
+        Some(Outcome::Done(Some(object))) => PersistentVolumeClaim::from_object(object),
+        _ => None,
+    };
     let claim = match pass.fresh::<PersistentVolumeClaim>(namespace, name)? {
         Ok(claim) => claim,
-        Err(fault) if fault.is_not_found() => return Ok(None),
+        // It was not there when this pass began.
+        Err(fault) if fault.is_not_found() => match created {
+            Some(claim) => claim,
+            None => return Ok(None),
+        },
         Err(fault) => return Ok(Some(format!("failed to get the PVC {name}: {}", fault.text))),
     };
     if let Err(fault) = pass.delete(Kind::PersistentVolumeClaim, namespace, name)? {
         return Ok(Some(format!("failed to delete the PVC {name}: {}", fault.text)));
     }
     let effect = Effect::Patch {
-        key: ObjectKey::new(Kind::PersistentVolumeClaim, namespace, name),
+        key,
         purpose: Purpose::Release,
         patch_type: PatchType::Json,
         body: claim::purge_finalizer(claim),

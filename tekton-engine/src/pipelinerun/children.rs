@@ -32,10 +32,16 @@ impl<'a> Children<'a> {
         })
     }
 
+    /// There are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.tasks.is_empty() && self.custom_tasks.is_empty() && self.pipelines.is_empty()
+    }
+
     /// Adds to the status the references of children that it does not list yet.
     ///
     /// Errors: a reference in the status is of a kind that nobody knows.
     pub(super) fn recover(&self, run: &mut PipelineRun) -> Result<(), Stop> {
+        let listed = if self.is_empty() { check_kinds(run) } else { Ok(()) };
         let uid = run.metadata.uid.clone().unwrap_or_default();
         let mut known: BTreeMap<String, ChildStatusReference> =
             run.status.child_references.drain(..).map(|child| (child.name.clone(), child)).collect();
@@ -62,16 +68,21 @@ impl<'a> Children<'a> {
             |child: &ChildStatusReference| (child.pipeline_task_name.clone(), child.name.clone(), child.kind.clone());
         references.sort_by_cached_key(key);
         run.status.child_references = references;
-        let kinds = [Kind::TaskRun, Kind::CustomRun, Kind::PipelineRun].map(Kind::as_str);
-        let unknown: Vec<String> = run
-            .status
-            .child_references
-            .iter()
-            .filter(|child| !kinds.contains(&child.kind.as_str()))
-            .map(|child| format!("child with name {} has unknown kind {}", child.name, child.kind))
-            .collect();
-        if unknown.is_empty() { Ok(()) } else { Err(Stop::transient(unknown.join("\n"))) }
+        listed.and_then(|()| check_kinds(run))
     }
+}
+
+/// Errors: references in the status are of kinds that nobody knows.
+fn check_kinds(run: &PipelineRun) -> Result<(), Stop> {
+    let kinds = [Kind::TaskRun, Kind::CustomRun, Kind::PipelineRun].map(Kind::as_str);
+    let unknown: Vec<String> = run
+        .status
+        .child_references
+        .iter()
+        .filter(|child| !kinds.contains(&child.kind.as_str()))
+        .map(|child| format!("child with name {} has unknown kind {}", child.name, child.kind))
+        .collect();
+    if unknown.is_empty() { Ok(()) } else { Err(Stop::transient(unknown.join("\n"))) }
 }
 
 fn listed<'a, T: Stored + 'a>(pass: &mut Pass<'a>, run: &PipelineRun) -> Result<Vec<&'a Arc<T>>, Stop> {

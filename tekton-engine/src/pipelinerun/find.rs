@@ -116,9 +116,7 @@ pub(super) fn pipeline(
     table.extend(contexts(run));
     let mut params = reference.params.clone();
     substitute::params(&mut params, &table, Accepts::Objects);
-    let name =
-        if refs::is_url(&reference.name) { table.apply(&reference.name).into_owned() } else { reference.name.clone() };
-    let url = if refs::is_url(&name) { name.clone() } else { String::new() };
+    let url = if refs::is_url(&reference.name) { table.apply(&reference.name).into_owned() } else { String::new() };
     let request = Request {
         resolver: &reference.resolver,
         owner: owner::controller_of(run),
@@ -127,7 +125,7 @@ pub(super) fn pipeline(
         params,
         url,
     };
-    definition::remote::<Pipeline>(pass, request, &format!("resolver failed to get Pipeline {name}: "))
+    definition::remote::<Pipeline>(pass, request, &format!("resolver failed to get Pipeline {}: ", reference.name))
 }
 
 /// The variables of the run that a reference may use.

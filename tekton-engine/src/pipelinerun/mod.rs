@@ -207,7 +207,25 @@ fn live(pass: &mut Pass<'_>, run: &mut PipelineRun, frozen: Option<&PipelineSpec
         }
         return cancel::cancel(pass, run);
     }
-    recovered?;
+    let none_found = children.is_empty().then(|| run.status.child_references.clone());
+    let end = match recovered {
+        Ok(()) => go_on(pass, run, frozen, &children),
+        Err(stop) => Err(stop),
+    };
+    // Upstream puts the references in order once it finds a child, and writes them anew at the end of a full pass.
+    if (end.is_err() || life::is_pending(run)) && none_found.is_some_and(|none| none == run.status.child_references) {
+        run.status.child_references = listed;
+    }
+    end
+}
+
+/// The pass over a run that is neither done nor cancelled.
+fn go_on<'a>(
+    pass: &mut Pass<'a>,
+    run: &mut PipelineRun,
+    frozen: Option<&PipelineSpec>,
+    children: &Children<'a>,
+) -> Result<(), Stop> {
     run.set_defaults(pass.env.config);
     if life::is_pending(run) {
         let message = format!(
@@ -218,7 +236,7 @@ fn live(pass: &mut Pass<'_>, run: &mut PipelineRun, frozen: Option<&PipelineSpec
         return Ok(());
     }
     let bound = bind::bind(pass, run, frozen)?;
-    let end = schedule::schedule(pass, run, &bound, &children);
+    let end = schedule::schedule(pass, run, &bound, children);
     run.status.pipeline_spec = Some(bound.spec);
     end
 }

@@ -61,9 +61,10 @@ pub(super) fn resolve<'t, 'a: 't>(
     let mut resolution =
         Resolution { tasks: order.iter().map(|task| ResolvedTask::new(*task)).collect(), pipelines: BTreeMap::new() };
     let lookup = Lookup::new(&resolution.tasks);
+    let any_matrix = order.iter().any(|task| matrix::is_matrixed(task));
     let mut waiting = false;
     for (index, task) in order.into_iter().enumerate() {
-        let place = Place { index, task, lookup: &lookup };
+        let place = Place { index, task, any_matrix, lookup: &lookup };
         match resolve_task(pass, run, &place, children, &mut resolution) {
             Ok(_) if waiting => {}
             Ok(verification) => find::verified(pass, run, &verification, &task.name)?,
@@ -82,6 +83,8 @@ pub(super) fn resolve<'t, 'a: 't>(
 struct Place<'t, 'l> {
     index: usize,
     task: &'t PipelineTask,
+    /// Some task fans out: whoever uses its results has them gathered, for results of the pipeline too.
+    any_matrix: bool,
     lookup: &'l Lookup,
 }
 
@@ -92,15 +95,14 @@ fn resolve_task<'t, 'a: 't>(
     children: &Children<'a>,
     resolution: &mut Resolution<'t>,
 ) -> Result<Verification, Unresolved> {
-    let Place { index, task, lookup } = *place;
+    let Place { index, task, any_matrix, lookup } = *place;
     let mut verification = Verification::Skipped;
     let known = references_of(run, &task.name);
+    let told = !any_matrix && is_told_already(task, known);
+    resolution.tasks[index].told = told;
     // References that have no value yet are judged later.
-    let found = if is_told_already(task, known) {
-        Vec::new()
-    } else {
-        results::resolve(&mut resolution.tasks, lookup, task).unwrap_or_default()
-    };
+    let found =
+        if told { Vec::new() } else { results::resolve(&mut resolution.tasks, lookup, task).unwrap_or_default() };
     let resolved = &mut resolution.tasks[index];
     if !found.is_empty() {
         results::check_indexes(&found).map_err(Unresolved::Other)?;
@@ -135,9 +137,7 @@ fn resolve_task<'t, 'a: 't>(
             }
         }
         Kind::TaskRun => {
-            let last = resolved.names.last().map(String::as_str).unwrap_or_default();
-            let last = resolved.task_runs.iter().copied().find(|run| run.metadata.name.as_deref() == Some(last));
-            let defined = task_definition(pass, run, &resolved.pipeline_task, task, last)?;
+            let defined = task_definition(pass, run, task, &resolved.names, &resolved.task_runs)?;
             resolved.task_name = defined.name;
             resolved.task_spec = Some(with_defaults(defined.spec, pass.env.config).into());
             verification = defined.verification;

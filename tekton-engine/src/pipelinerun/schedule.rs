@@ -7,6 +7,7 @@ use tekton_contract::var::Table;
 use tekton_dag::child::ResolvedTask;
 use tekton_dag::deadline::Deadlines;
 use tekton_dag::pipeline_results::Sources;
+use tekton_dag::shared::Shared;
 use tekton_dag::skip::SkipReason;
 use tekton_dag::state::{PipelineState, States, TaskState};
 use tekton_dag::{apply, check, matrix, pipeline_results, results, tally};
@@ -112,8 +113,7 @@ fn conclude(
     }
     let start = run.status.start_time.as_ref().map(|time| time.0);
     run.status.start_time = tally::start_time(&state.tasks, start).map(Time);
-    run.status.child_references = tally::child_references(state, states);
-    run.status.skipped_tasks = tally::skipped_tasks(state, states);
+    (run.status.child_references, run.status.skipped_tasks) = tally::reported(state, states);
     if !life::is_done(run) {
         return Ok(());
     }
@@ -291,12 +291,12 @@ fn start_next<'s, 'a: 's>(
             life::mark_failed(&mut run.status, reasons::INVALID_MATRIX_PARAMETER_TYPES, message, now);
             return Err(Stop::permanent(error));
         }
-        let mut task = state.tasks[index].pipeline_task.clone().into_owned();
+        let mut task = (*state.tasks[index].pipeline_task).clone();
         scope::apply_task_contexts(&mut task, Some(&bound.spec), &mut state.tasks);
-        *state.tasks[index].pipeline_task.to_mut() = task;
+        let written = std::mem::replace(&mut state.tasks[index].pipeline_task, Shared::Owned(Box::new(task)));
         let pipeline = pipelines.get(state.tasks[index].name()).map(String::as_str).unwrap_or_default();
         let mut starting =
-            Starting { is_finally: states.tasks[index].in_finally, pipeline, task: &mut state.tasks[index] };
+            Starting { is_finally: states.tasks[index].in_finally, pipeline, written, task: &mut state.tasks[index] };
         match start::start(pass, run, &mut starting) {
             Ok(()) => {}
             // The children of all tasks that start are created in one round.

@@ -10,6 +10,7 @@ use tekton_dag::child::{ChildKind, ResolvedTask};
 use tekton_dag::deadline;
 use tekton_dag::graph::quote;
 use tekton_dag::matrix;
+use tekton_dag::shared::Shared;
 use tekton_podgen::affinity;
 use tekton_types::config::Config;
 use tekton_types::defaults::merge_pod_template;
@@ -30,6 +31,8 @@ use crate::pass::{Pass, Stop};
 #[derive(Debug)]
 pub(super) struct Starting<'s, 'a> {
     pub(super) task: &'s mut ResolvedTask<'a>,
+    /// The task without its own context put in: upstream fans a matrix out, and checks enums, before that.
+    pub(super) written: Shared<'a, PipelineTask>,
     /// It stands under `finally`.
     pub(super) is_finally: bool,
     /// The name of the pipeline that a child PipelineRun runs; empty when it is written in the task.

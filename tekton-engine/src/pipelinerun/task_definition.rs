@@ -63,16 +63,17 @@ impl<'t> Defined<'t> {
 
 /// The definition of the task: as a child froze it, else by reference, else as it is written in the pipeline.
 ///
-/// `task` has results put in, `written` has not; the spec inside the task is the same in both.
+/// `task` stands as written, without results; its children have, or will have, the `names`. The last one says what the
+/// task does, but unless each of them has frozen its definition, the definition has to be there.
 pub(super) fn task_definition<'t, 'a: 't>(
     pass: &mut Pass<'a>,
     run: &PipelineRun,
-    task: &PipelineTask,
-    written: &'t PipelineTask,
-    child: Option<&'t TaskRun>,
+    task: &'t PipelineTask,
+    names: &[String],
+    children: &[&'t TaskRun],
 ) -> Result<Defined<'t>, Unresolved> {
     let Some(reference) = &task.task_ref else {
-        return match &written.task_spec {
+        return match &task.task_spec {
             Some(embedded) => Ok(Defined::unsigned("", &embedded.task_spec)),
             None => Err(Unresolved::Other(format!(
                 "PipelineTask {} must specify one of TaskRef, TaskSpec, PipelineRef, or PipelineSpec",
@@ -80,7 +81,10 @@ pub(super) fn task_definition<'t, 'a: 't>(
             ))),
         };
     };
-    if let Some(spec) = child.and_then(|child| child.status.task_spec.as_ref()) {
+    let last = children.last().filter(|child| child.metadata.name.as_ref() == names.last());
+    let frozen = last.and_then(|child| child.status.task_spec.as_ref());
+    let all_frozen = children.len() == names.len() && children.iter().all(|child| child.status.task_spec.is_some());
+    if let Some(spec) = frozen.filter(|_| all_frozen) {
         return Ok(Defined::unsigned(&reference.name, spec));
     }
     let namespace = run.metadata.namespace.clone().unwrap_or_default();
@@ -103,11 +107,12 @@ pub(super) fn task_definition<'t, 'a: 't>(
             verification,
         })
     };
-    found.map_err(|fault| Unresolved::Reference {
+    let found = found.map_err(|fault| Unresolved::Reference {
         pipeline: false,
         name: shown_name(&reference.name, &reference.resolver, &reference.params),
         fault,
-    })
+    })?;
+    Ok(frozen.map_or(found, |spec| Defined::unsigned(&reference.name, spec)))
 }
 
 /// The name of a definition, or what its resolver was asked for.

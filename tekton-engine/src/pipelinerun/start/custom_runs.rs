@@ -13,7 +13,7 @@ pub(super) fn custom_runs<'s, 'a: 's>(
     run: &mut PipelineRun,
     starting: &mut Starting<'_, 's>,
 ) -> Result<(), Stop> {
-    let combinations = combinations(&starting.task.pipeline_task);
+    let combinations = combinations(&starting.written);
     starting.task.custom_runs = create_each(
         pass,
         run,

@@ -17,7 +17,7 @@ pub(super) fn task_runs<'s, 'a: 's>(
     run: &mut PipelineRun,
     starting: &mut Starting<'_, 's>,
 ) -> Result<(), Stop> {
-    let combinations = combinations(&starting.task.pipeline_task);
+    let combinations = combinations(&starting.written);
     if pass.env.config.feature_flags.enable_param_enum {
         check_enums(pass, run, starting, &combinations)?;
     }
@@ -40,7 +40,7 @@ fn check_enums(
 ) -> Result<(), Stop> {
     let Some(spec) = &starting.task.task_spec else { return Ok(()) };
     for index in 0..starting.task.names.len() {
-        let params = params_of(&starting.task.pipeline_task, index, combinations);
+        let params = params_of(&starting.written, index, combinations);
         if let Err(error) = binding::enum_param(&params, &spec.params) {
             let message =
                 format!("{USER_ERROR}Invalid param value from PipelineTask \"{}\": {error}", starting.task.name());
