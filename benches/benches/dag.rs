@@ -20,7 +20,7 @@ use tekton_types::condition::{self, Condition};
 use tekton_types::v1::{PipelineTask, TaskRun};
 
 #[global_allocator]
-static ALLOC: divan::AllocProfiler = divan::AllocProfiler::system();
+static ALLOC: divan::AllocProfiler<mimalloc::MiMalloc> = divan::AllocProfiler::new(mimalloc::MiMalloc);
 
 const EDGES: usize = 5;
 const LAYER: usize = 50;

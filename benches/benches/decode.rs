@@ -14,6 +14,9 @@ use tekton_types::migrate::{self, migrate};
 use tekton_types::v1beta1::convert::to_hub;
 use tekton_types::{Object, yaml};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const ROUNDS: usize = 5;
 
 fn main() {

@@ -30,6 +30,9 @@ use tekton_local::{ApiService, LocalCluster, Options, TektonAdmission};
 use tekton_types::v1::PipelineRun;
 use tower_service::Service;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// PipelineRuns when no number is given.
 const RUNS: usize = 1000;
 /// Tasks of each.

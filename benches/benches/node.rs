@@ -15,6 +15,9 @@ use tekton_local::runtime::host::HostRuntime;
 use tekton_local::runtime::{ContainerSpec, Runtime};
 use tekton_local::{LocalCluster, Options};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const ROUNDS: usize = 30;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]

@@ -9,12 +9,13 @@ use k8s_openapi::api::core::v1::{
     ContainerState, ContainerStateTerminated, ContainerStatus, EnvVar, Pod, PodStatus, ServiceAccount,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use mimalloc::MiMalloc;
 use tekton_podgen::{Fact, Facts, Images, Input, Observation, Options};
 use tekton_types::config::Config;
 use tekton_types::v1::{Step, StepTemplate, TaskRun, TaskSpec};
 
 #[global_allocator]
-static ALLOCATOR: AllocProfiler = AllocProfiler::system();
+static ALLOCATOR: AllocProfiler<MiMalloc> = AllocProfiler::new(MiMalloc);
 
 const STEPS: [usize; 3] = [1, 5, 20];
 const MESSAGE: &str = r#"[{"key":"digest","value":"sha256:abc","type":1},{"key":"StartedAt","value":"2026-01-02T03:04:05.000Z","type":3}]"#;

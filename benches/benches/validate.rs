@@ -18,6 +18,9 @@ use tekton_types::config::Config;
 use tekton_types::yaml;
 use tekton_validate::{Operation, Options, Source, check_files, validate};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const ROUNDS: usize = 5;
 
 fn main() {

@@ -22,6 +22,9 @@ use clap::{CommandFactory, Parser};
 
 use args::{Arguments, Command, CompletionArguments, CrdsArguments};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Exit code for invalid input and bad usage.
 const INVALID: u8 = 2;
 

@@ -12,6 +12,10 @@ use tekton_conformance::{Floor, Report, cases_dir, read_suite, run_suite, suite_
 #[cfg(feature = "engine")]
 mod simulate;
 
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Runs recorded conformance cases against every layer and prints `suite passed total`.
 ///
 /// Exit code: 0 when no suite is below its floor, 1 when one is, 2 for bad usage or unreadable cases.

@@ -11,6 +11,10 @@ use tekton_engine::ClusterFacts;
 use tekton_podgen::Images;
 use tracing_subscriber::EnvFilter;
 
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Decides and drives TaskRuns and PipelineRuns on a Kubernetes cluster.
 #[derive(Debug, Parser)]
 #[command(version)]

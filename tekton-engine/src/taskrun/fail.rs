@@ -8,7 +8,7 @@ use tekton_types::duration::GoDuration;
 use tekton_types::reason::{self, taskrun as reasons};
 use tekton_types::v1::TaskRun;
 
-use super::life;
+use super::{life, pod};
 use crate::effect::{Effect, PatchType, Purpose};
 use crate::object::{Kind, ObjectKey};
 use crate::pass::{Pass, Stop};
@@ -26,7 +26,15 @@ pub(super) fn fail(pass: &mut Pass<'_>, run: &mut TaskRun, reason: &str, message
     let now = pass.now();
     life::mark_failed(&mut run.status, reason, message, now);
     run.status.completion_time = Some(Time(now));
-    if run.status.pod_name.is_empty() {
+    let pod = if run.status.pod_name.is_empty() {
+        // A Pod whose name was lost with the status, because the pass that created it did not come to its end, would
+        // run on for ever.
+        let found = pod::find(pass, run)?;
+        found.and_then(|pod| pod.metadata.name.clone()).unwrap_or_default()
+    } else {
+        run.status.pod_name.clone()
+    };
+    if pod.is_empty() {
         return Ok(());
     }
     terminate_steps(run, reason, now);
@@ -34,14 +42,14 @@ pub(super) fn fail(pass: &mut Pass<'_>, run: &mut TaskRun, reason: &str, message
     let by_us = reason == reasons::CANCELLED || reason == reasons::TIMED_OUT;
     let outcome = if by_us && pass.env.config.feature_flags.enable_keep_pod_on_cancel {
         pass.effect(Effect::Patch {
-            key: ObjectKey::new(Kind::Pod, &namespace, &run.status.pod_name),
+            key: ObjectKey::new(Kind::Pod, &namespace, &pod),
             purpose: Purpose::CancelPod,
             patch_type: PatchType::Json,
             body: tekton_podgen::patch::cancel(),
         })?
         .map(|_| ())
     } else {
-        pass.delete(Kind::Pod, &namespace, &run.status.pod_name)?
+        pass.delete(Kind::Pod, &namespace, &pod)?
     };
     match outcome {
         Err(fault) if !fault.is_not_found() => Err(Stop::transient(&fault.text)),

@@ -75,7 +75,7 @@ fn substituted(run: &TaskRun, task: &Prepared, volumes: &BTreeMap<String, Volume
 }
 
 /// The Pod that works for the run, if there is one.
-fn find<'a>(pass: &mut Pass<'a>, run: &TaskRun) -> Result<Option<&'a Arc<Pod>>, Stop> {
+pub(super) fn find<'a>(pass: &mut Pass<'a>, run: &TaskRun) -> Result<Option<&'a Arc<Pod>>, Stop> {
     let namespace = run.metadata.namespace.as_deref().unwrap_or_default();
     if !run.status.pod_name.is_empty() {
         return match pass.object::<Pod>(namespace, &run.status.pod_name)? {

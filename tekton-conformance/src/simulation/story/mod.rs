@@ -215,6 +215,7 @@ impl Story<'_> {
         self.follow(key, &done);
         let undisturbed = !done.died && !done.conflict && done.fault.is_none();
         let idle = !wrote && effects == 0 && undisturbed;
+        let refused = done.created.iter().any(|(_, fault)| fault.is_some());
         match cause {
             None if idle => {
                 self.told.figures.idle_wakes += 1;
@@ -224,7 +225,7 @@ impl Story<'_> {
                     return Err(format!("{key} was woken {idle} times and had nothing to do: it wakes itself in vain"));
                 }
             }
-            Some(Cause::Echo) if wrote && self.world.trouble.stale.is_none() && !self.watch.jumped => {
+            Some(Cause::Echo) if wrote && !refused && self.world.trouble.stale.is_none() && !self.watch.jumped => {
                 self.watch.echoes(key, done.wrote_metadata)?;
             }
             _ => self.watch.quiet(key),

@@ -21,18 +21,19 @@
 //! # Ok::<(), serde_json::Error>(())
 //! ```
 
+mod answer;
+mod apply;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 use tekton_engine::{
-    ApiFault, Class, ClusterFacts, Decision, Effect, Env, Fact, Facts, ImageMetadata, Kind, Need, Object, ObjectKey,
-    Outcome, PatchType, Run, ServerVersion, Snapshot, Stored, Value,
+    ApiFault, Class, ClusterFacts, Decision, Env, Facts, ImageMetadata, Kind, Need, Object, ObjectKey, Outcome,
+    PatchType, Run, ServerVersion, Snapshot, Stored,
 };
 use tekton_podgen::image::Reference;
-use tekton_types::condition;
 use tekton_types::config::Config;
 
 /// Rounds after which a pass that does not settle is given up.
@@ -277,208 +278,6 @@ impl World {
                 && (failing.name.is_empty() || failing.name == key.name)
         });
         failing.map(|failing| failing.fault.clone())
-    }
-
-    /// The object as the caches remember it.
-    fn remembered(&self, key: &ObjectKey) -> Result<Value, ApiFault> {
-        let objects = self.trouble.stale.as_deref().unwrap_or(&self.objects);
-        objects.get(key).cloned().map(Value::Object).ok_or_else(|| ApiFault::not_found(key))
-    }
-
-    fn stored(&self, key: &ObjectKey) -> Result<Value, ApiFault> {
-        self.objects.get(key).cloned().map(Value::Object).ok_or_else(|| ApiFault::not_found(key))
-    }
-
-    /// Answers one need.
-    pub fn answer(&self, need: &Need) -> Fact {
-        let answer = match need {
-            // What a cache remembers cannot fail.
-            Need::Object(key) => self.remembered(key),
-            Need::Fresh(key) => match (self.fails("get", key), self.newer.get(key)) {
-                (Some(fault), _) => Err(fault),
-                (None, Some(object)) => Ok(Value::Object(object.clone())),
-                (None, None) => self.stored(key),
-            },
-            Need::List { kind, namespace, labels } => Ok(Value::List(
-                self.trouble
-                    .stale
-                    .as_deref()
-                    .unwrap_or(&self.objects)
-                    .range(ObjectKey::new(*kind, namespace, "")..)
-                    .take_while(|(key, _)| key.kind == *kind)
-                    .filter(|(key, object)| {
-                        let own = object.metadata().labels.as_ref();
-                        (namespace.is_empty() || key.namespace == *namespace)
-                            && labels.iter().all(|(k, v)| own.and_then(|own| own.get(k)) == Some(v))
-                    })
-                    .map(|(_, object)| object.clone())
-                    .collect(),
-            )),
-            Need::DryRun { kind, namespace, body } => {
-                match self.fails("create", &ObjectKey::new(*kind, namespace, "")) {
-                    Some(fault) => Err(fault),
-                    None => serde_json::from_str(body)
-                        .and_then(|json| Object::from_json(*kind, json))
-                        .map(Value::Object)
-                        .map_err(|e| ApiFault { text: e.to_string(), ..ApiFault::default() }),
-                }
-            }
-            Need::Image { image, .. } => self
-                .images
-                .get(image)
-                .or_else(|| self.images.get(&Reference::parse(image).ok()?.name()))
-                .or(self.any_image.as_ref())
-                .cloned()
-                .map(Value::Image)
-                .ok_or_else(|| ApiFault { text: format!("image {image} is not known"), ..ApiFault::default() }),
-            Need::Logs { pod, container, .. } => {
-                let log = self.logs.get(&(pod.clone(), container.clone()));
-                Ok(Value::Text(log.unwrap_or(&self.any_log).clone()))
-            }
-            Need::ServerVersion => Ok(Value::Version(self.version.clone().unwrap_or_default())),
-            other => Err(ApiFault { text: format!("{other:?} has no answer here"), ..ApiFault::default() }),
-        };
-        match answer {
-            Ok(value) => Fact::Known(value),
-            Err(fault) => Fact::Denied(fault),
-        }
-    }
-
-    /// Applies one effect and writes down what came of it.
-    pub fn apply(&mut self, effect: &Effect, done: &mut Done) -> Outcome {
-        let key = effect.key().object;
-        let before = self.objects.get(&key).cloned();
-        let result = self.applied(effect);
-        let same = match (&before, self.objects.get(&key)) {
-            (Some(before), Some(after)) => before.is_same(after),
-            (before, after) => before.is_none() && after.is_none(),
-        };
-        if !same {
-            done.changed.push(key);
-        }
-        let fault = result.as_ref().err().cloned();
-        match effect {
-            Effect::Create(object) => done.created.push((object.clone(), fault)),
-            Effect::Update(object) => done.updated.push((object.clone(), fault)),
-            Effect::Patch { key, patch_type, body, .. } => {
-                done.patched.push((key.clone(), *patch_type, body.clone(), fault));
-            }
-            Effect::Delete(key) => done.deleted.push((key.clone(), fault)),
-            _ => {}
-        }
-        match result {
-            Ok(object) => Outcome::Done(object),
-            Err(fault) => Outcome::Refused(fault),
-        }
-    }
-
-    fn applied(&mut self, effect: &Effect) -> Result<Option<Object>, ApiFault> {
-        match effect {
-            Effect::Create(object) => {
-                let key = object.key();
-                if let Some(fault) = self.fails("create", &key) {
-                    return Err(fault);
-                }
-                if self.objects.contains_key(&key) {
-                    return Err(ApiFault {
-                        reason: "AlreadyExists".to_owned(),
-                        code: 409,
-                        text: ApiFault::not_found(&key).text.replace("not found", "already exists"),
-                        details_kind: key.kind.resource().to_owned(),
-                    });
-                }
-                let mut created = if self.fills_in { self.filled_in(object) } else { object.clone() };
-                if let (Object::Pod(pod), true) = (&mut created, self.pods_pend) {
-                    Arc::make_mut(pod).status.get_or_insert_default().phase = Some("Pending".to_owned());
-                }
-                self.objects.insert(key, created.clone());
-                Ok(Some(created))
-            }
-            Effect::Update(object) => {
-                let key = object.key();
-                if let Some(fault) = self.fails("update", &key) {
-                    return Err(fault);
-                }
-                self.objects.insert(key, object.clone());
-                Ok(Some(object.clone()))
-            }
-            Effect::Patch { key, patch_type, body, .. } => {
-                if let Some(fault) = self.fails("patch", key) {
-                    return Err(fault);
-                }
-                let object = self.objects.get(key).ok_or_else(|| ApiFault::not_found(key))?;
-                let unreadable = |e: serde_json::Error| ApiFault { text: e.to_string(), ..ApiFault::default() };
-                let mut json = object.to_json().map_err(unreadable)?;
-                if *patch_type == PatchType::Json {
-                    patch(&mut json, body);
-                }
-                let patched = Object::from_json(key.kind, json).map_err(unreadable)?;
-                if patched == *object {
-                    // What changes nothing makes no new version.
-                    return Ok(Some(object.clone()));
-                }
-                if self.guards_ended && changes_what_ended(object, &patched) {
-                    return Err(ApiFault {
-                        reason: "BadRequest".to_owned(),
-                        code: 400,
-                        text: "invalid value: Once the TaskRun is complete, no updates are allowed".to_owned(),
-                        details_kind: String::new(),
-                    });
-                }
-                self.objects.insert(key.clone(), patched.clone());
-                Ok(Some(patched))
-            }
-            Effect::Delete(key) => {
-                if let Some(fault) = self.fails("delete", key) {
-                    return Err(fault);
-                }
-                self.objects.remove(key).map(|_| None).ok_or_else(|| ApiFault::not_found(key))
-            }
-            other => Err(ApiFault { text: format!("{other:?} cannot be done here"), ..ApiFault::default() }),
-        }
-    }
-
-    /// The object as an API server stores it: with a time and a uid.
-    fn filled_in(&self, object: &Object) -> Object {
-        let mut filled = object.clone();
-        let meta = filled.metadata_mut();
-        meta.creation_timestamp = Some(Time(self.now));
-        if meta.uid.as_deref().unwrap_or_default().is_empty() {
-            meta.uid = Some(format!("uid-{}", meta.name.as_deref().unwrap_or_default()));
-        }
-        filled
-    }
-}
-
-fn changes_what_ended(before: &Object, after: &Object) -> bool {
-    match (before, after) {
-        (Object::TaskRun(before), Object::TaskRun(after)) => {
-            condition::succeeded(&before.status.conditions).is_some_and(|condition| !condition.is_unknown())
-                && before.spec != after.spec
-        }
-        _ => false,
-    }
-}
-
-/// Applies the operations `add`, `replace` and `remove` of a JSON patch, which is all that the engine uses.
-fn patch(target: &mut Json, operations: &Json) {
-    for operation in operations.as_array().into_iter().flatten() {
-        let path = operation["path"].as_str().unwrap_or_default();
-        let mut parts: Vec<String> =
-            path.split('/').skip(1).map(|part| part.replace("~1", "/").replace("~0", "~")).collect();
-        let Some(last) = parts.pop() else { continue };
-        let mut place = &mut *target;
-        for part in parts {
-            place = match part.parse::<usize>() {
-                Ok(index) if place.is_array() => &mut place[index],
-                _ => &mut place[part.as_str()],
-            };
-        }
-        let value = if operation["op"] == json!("remove") { Json::Null } else { operation["value"].clone() };
-        match last.parse::<usize>() {
-            Ok(index) if place.is_array() => place[index] = value,
-            _ => place[last.as_str()] = value,
-        }
     }
 }
 
