@@ -61,7 +61,7 @@ pub fn value(value: &mut ParamValue, table: &Table, accepts: Accepts) {
         ParamValue::String(text) => {
             if let Some(whole) = whole(text, table, accepts) {
                 *value = whole;
-            } else {
+            } else if !is_all_of_something(text) {
                 table.apply_to(text);
             }
         }
@@ -89,6 +89,11 @@ fn whole(text: &str, table: &Table, accepts: Accepts) -> Option<ParamValue> {
     }
     let is_array = accepts >= Accepts::Arrays && table.array(key).is_some();
     is_array.then(|| ParamValue::Array(table.apply_array(text)))
+}
+
+/// The text is one reference to all elements of something: no string can stand for that, only an array or an object.
+fn is_all_of_something(text: &str) -> bool {
+    text.ends_with("[*])") && refs::expressions(text).next().is_some_and(|inner| inner.len() + 3 == text.len())
 }
 
 impl Substitute for ParamValue {
@@ -402,6 +407,19 @@ mod tests {
         assert_eq!(given, "$(params.list[*])".into());
         value(&mut given, &table(), Accepts::Arrays);
         assert_eq!(given, ParamValue::Array(vec!["1".into(), "2".into()]));
+    }
+
+    #[test]
+    fn a_reference_to_all_elements_of_a_string_stays_unless_text_stands_around_it() {
+        let mut table = Table::new();
+        table.set("tasks.t.results.r[*]", "x");
+        let substituted = |text: &str| {
+            let mut given = ParamValue::from(text);
+            value(&mut given, &table, Accepts::Objects);
+            given
+        };
+        assert_eq!(substituted("$(tasks.t.results.r[*])"), "$(tasks.t.results.r[*])".into());
+        assert_eq!(substituted("a $(tasks.t.results.r[*])"), "a x".into());
     }
 
     #[test]
