@@ -57,6 +57,22 @@ pub(super) fn fail(pass: &mut Pass<'_>, run: &mut TaskRun, reason: &str, message
     }
 }
 
+/// Deletes a Pod that works for a run that has ended and does not know it: an old cache had it created. It would run on.
+pub(super) fn remove_unknown_pod(pass: &mut Pass<'_>, run: &TaskRun) -> Result<(), Stop> {
+    if !run.status.pod_name.is_empty() {
+        return Ok(());
+    }
+    let Some(pod) = pod::find(pass, run)? else { return Ok(()) };
+    if pod.status.as_ref().is_some_and(|status| status.phase.as_deref() == Some("Succeeded")) {
+        return Ok(());
+    }
+    let namespace = run.metadata.namespace.as_deref().unwrap_or_default();
+    match pass.delete(Kind::Pod, namespace, pod.metadata.name.as_deref().unwrap_or_default())? {
+        Err(fault) if !fault.is_not_found() => Err(Stop::transient(&fault.text)),
+        _ => Ok(()),
+    }
+}
+
 /// Every step that has not ended ends with the run.
 fn terminate_steps(run: &mut TaskRun, reason: &str, now: Timestamp) {
     let created = run.metadata.creation_timestamp.clone();

@@ -81,6 +81,7 @@ fn reconcile(pass: &mut Pass<'_>, run: &mut TaskRun) -> Result<(), Stop> {
         emit(pass, None, life::succeeded(run));
     }
     if life::is_done(run) {
+        fail::remove_unknown_pod(pass, run)?;
         let end = sidecars::stop(pass, run);
         if matches!(end, Ok(())) {
             conclude(pass, run, before.as_ref());
