@@ -62,11 +62,12 @@ impl Run for PipelineRun {
         let frozen = snapshot.run.status.pipeline_spec.as_ref();
         let mut run = without_definition(snapshot.run);
         let end = reconcile(&mut pass, &mut run, frozen);
-        // A pass that did not come as far as the definition leaves it as it was.
-        if run.status.pipeline_spec.is_none() {
-            run.status.pipeline_spec = frozen.cloned();
-        }
+        // What only waits is provisional.
         if !matches!(end, Err(Stop::Wait)) {
+            // A pass that ended before it came to the definition leaves it as it was.
+            if run.status.pipeline_spec.is_none() {
+                run.status.pipeline_spec = frozen.cloned();
+            }
             pass.notes.extend(explain::pipeline_run_note(&run, env.now));
         }
         let deadline = match &end {
