@@ -163,7 +163,7 @@ fn admitted<T: Referable>(pass: &mut Pass<'_>, mut object: T, namespace: &str) -
             None => Err(RefFault::Failed(T::NOT_ONE.to_owned())),
         },
         Ok(_) => Err(RefFault::Failed(T::NOT_ONE.to_owned())),
-        Err(fault) => Err(match fault.reason.as_str() {
+        Err(fault) => Err(match fault.known_reason() {
             "BadRequest" => {
                 RefFault::Validation(format!("validation failed for referenced object {name}: {}", fault.text))
             }

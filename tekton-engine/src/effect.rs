@@ -112,6 +112,29 @@ pub struct ApiFault {
     pub details_kind: String,
 }
 
+/// The reasons that say what went wrong whatever the code is.
+const REASONS: [&str; 19] = [
+    "AlreadyExists",
+    "BadRequest",
+    "Conflict",
+    "Expired",
+    "Forbidden",
+    "Gone",
+    "InternalError",
+    "Invalid",
+    "MethodNotAllowed",
+    "NotAcceptable",
+    "NotFound",
+    "RequestEntityTooLarge",
+    "ServerTimeout",
+    "ServiceUnavailable",
+    "StorageReadError",
+    "Timeout",
+    "TooManyRequests",
+    "Unauthorized",
+    "UnsupportedMediaType",
+];
+
 impl ApiFault {
     /// The refusal that says `key` does not exist, with the text of an API server.
     pub fn not_found(key: &ObjectKey) -> Self {
@@ -125,33 +148,66 @@ impl ApiFault {
         }
     }
 
+    /// The reason, or the one that the code stands for when the server gave none that Kubernetes knows: webhooks and
+    /// proxies often set the code alone.
+    pub fn known_reason(&self) -> &str {
+        if REASONS.contains(&self.reason.as_str()) {
+            return &self.reason;
+        }
+        match self.code {
+            400 => "BadRequest",
+            403 => "Forbidden",
+            404 => "NotFound",
+            405 => "MethodNotAllowed",
+            409 => "Conflict",
+            422 => "Invalid",
+            429 => "TooManyRequests",
+            504 => "Timeout",
+            _ => &self.reason,
+        }
+    }
+
     /// There is no such object.
     pub fn is_not_found(&self) -> bool {
-        self.reason == "NotFound"
+        self.known_reason() == "NotFound"
     }
 
     /// There is such an object already.
     pub fn is_already_exists(&self) -> bool {
-        self.reason == "AlreadyExists"
+        self.known_reason() == "AlreadyExists"
     }
 
     /// Somebody else changed the object meanwhile.
     pub fn is_conflict(&self) -> bool {
-        self.reason == "Conflict"
+        self.known_reason() == "Conflict"
     }
 
     /// It is not allowed, by access rules, quota or admission.
     pub fn is_forbidden(&self) -> bool {
-        self.reason == "Forbidden"
+        self.known_reason() == "Forbidden"
     }
 
     /// The object is not valid.
     pub fn is_invalid(&self) -> bool {
-        self.reason == "Invalid"
+        self.known_reason() == "Invalid"
     }
 
     /// The request is not valid.
     pub fn is_bad_request(&self) -> bool {
-        self.reason == "BadRequest"
+        self.known_reason() == "BadRequest"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_stands_for_a_reason_that_the_server_does_not_give() {
+        let fault = |reason: &str, code| ApiFault { reason: reason.to_owned(), code, ..ApiFault::default() };
+        assert!(fault("", 404).is_not_found());
+        assert!(fault("Denied by policy", 400).is_bad_request());
+        assert!(!fault("Invalid", 404).is_not_found());
+        assert_eq!(fault("", 0).known_reason(), "");
     }
 }

@@ -26,6 +26,6 @@ pub(crate) fn ensure(
     }
     let refused = pass.create(claim)?.err();
     let judged = refused
-        .and_then(|fault| claim::creation_fault(&name, ApiRefusal { reason: &fault.reason, message: &fault.text }));
+        .and_then(|fault| claim::creation_fault(&name, ApiRefusal { reason: fault.known_reason(), message: &fault.text }));
     Ok(judged.map_or(Ok(()), Err))
 }

@@ -71,7 +71,7 @@ impl RefFault {
 
 impl From<&ApiFault> for RefFault {
     fn from(fault: &ApiFault) -> Self {
-        let transient = matches!(fault.reason.as_str(), "Conflict" | "ServerTimeout" | "Timeout" | "TooManyRequests")
+        let transient = matches!(fault.known_reason(), "Conflict" | "ServerTimeout" | "Timeout" | "TooManyRequests")
             || sounds_transient(&fault.text);
         if transient {
             Self::Transient(fault.text.clone())
@@ -268,6 +268,14 @@ mod tests {
     #[test]
     fn a_request_has_upstreams_name() {
         assert_eq!(request_name("foobar", "default/tr", &[], ""), "foobar-b4b0f3663f6b6c87594441e516065db5");
+    }
+
+    #[test]
+    fn what_a_server_gives_only_a_code_for_is_known_by_it() {
+        let of = |code| RefFault::from(&ApiFault { code, text: "no".to_owned(), ..ApiFault::default() });
+        assert_eq!(of(404), RefFault::NotFound("no".to_owned()));
+        assert_eq!(of(429), RefFault::Transient("no".to_owned()));
+        assert_eq!(of(0), RefFault::Failed("no".to_owned()));
     }
 
     #[test]

@@ -19,6 +19,10 @@ impl World {
     /// Answers one need.
     pub fn answer(&self, need: &Need) -> Fact {
         let answer = match need {
+            // No cache holds these.
+            Need::Object(key) if matches!(key.kind, Kind::ServiceAccount | Kind::Secret) => {
+                self.fails("get", key).map_or_else(|| self.remembered(key), Err)
+            }
             // What a cache remembers cannot fail.
             Need::Object(key) => self.remembered(key),
             Need::Fresh(key) => match (self.fails("get", key), self.newer.get(key)) {

@@ -13,8 +13,8 @@ use tekton_types::v1::{TaskRun, TaskSpec, WorkspaceDeclaration};
 use tekton_validate::binding;
 
 use super::create::{self, claim_volumes};
-use super::life;
-use super::prepare::Prepared;
+use super::prepare::{Prepared, USER_ERROR};
+use super::{fail, life};
 use crate::effect::{Effect, PatchType, Purpose};
 use crate::facts::{Need, Value};
 use crate::object::{Kind, ObjectKey};
@@ -46,10 +46,18 @@ pub(super) fn run(pass: &mut Pass<'_>, run: &mut TaskRun, task: &Prepared) -> Re
     if pod.status.as_ref().is_some_and(observe::sidecars_ready) {
         release(pass, pod)?;
     }
-    observe_into(pass, run, pod, &task.spec)?;
+    match observe_into(pass, run, pod, &task.spec)? {
+        None => {}
+        Some(Unread { text, is_oversized: true }) => {
+            let name = run.metadata.name.as_deref().unwrap_or_default();
+            let message = format!("{USER_ERROR} TaskRun \"{name:?}\" failed: {text}");
+            return fail::fail(pass, run, reasons::RESULT_LARGER_THAN_ALLOWED_LIMIT, &message);
+        }
+        Some(unread) => return Err(Stop::transient(unread.text)),
+    }
     let embedded = run.spec.task_spec.as_ref().map(|spec| spec.results.as_slice()).unwrap_or_default();
     if let Err(fault) = binding::task_run_results(&[embedded, &task.spec.results], &mut run.status.results) {
-        life::mark_failed(&mut run.status, reasons::FAILED_VALIDATION, format!("[User error] {fault}"), pass.now());
+        life::mark_failed(&mut run.status, reasons::FAILED_VALIDATION, format!("{USER_ERROR}{fault}"), pass.now());
         return Err(Stop::transient(fault));
     }
     Ok(())
@@ -120,16 +128,26 @@ pub(super) fn refresh_steps(pass: &mut Pass<'_>, run: &mut TaskRun) -> Result<()
     let Ok(pod) = pass.object::<Pod>(namespace, &run.status.pod_name)? else { return Ok(()) };
     let mut seen = run.clone();
     let spec = run.status.task_spec.clone().unwrap_or_default();
-    match observe_into(pass, &mut seen, pod, &spec) {
-        Err(Stop::Wait) => return Err(Stop::Wait),
-        Err(_) => {}
-        Ok(()) => run.status.steps = seen.status.steps,
+    if observe_into(pass, &mut seen, pod, &spec)?.is_none() {
+        run.status.steps = seen.status.steps;
     }
     Ok(())
 }
 
+/// What could not be read from a Pod.
+struct Unread {
+    text: String,
+    /// A result is larger than it may be.
+    is_oversized: bool,
+}
+
 /// Reads the Pod into the status.
-fn observe_into(pass: &mut Pass<'_>, run: &mut TaskRun, pod: &Pod, spec: &TaskSpec) -> Result<(), Stop> {
+fn observe_into(
+    pass: &mut Pass<'_>,
+    run: &mut TaskRun,
+    pod: &Pod,
+    spec: &TaskSpec,
+) -> Result<Option<Unread>, Stop> {
     let log = if observe::needs_sidecar_log(run, pod, Some(spec), pass.env.config) {
         let need = Need::Logs {
             namespace: run.metadata.namespace.clone().unwrap_or_default(),
@@ -152,10 +170,7 @@ fn observe_into(pass: &mut Pass<'_>, run: &mut TaskRun, pod: &Pod, spec: &TaskSp
         now: &Time(pass.now()),
         sidecar_log: log.as_ref(),
     });
-    let error = observed.error();
+    let unread = observed.error().map(|text| Unread { text, is_oversized: observed.is_oversized });
     run.status = observed.status;
-    match error {
-        Some(error) => Err(Stop::transient(error)),
-        None => Ok(()),
-    }
+    Ok(unread)
 }

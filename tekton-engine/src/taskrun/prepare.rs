@@ -22,7 +22,7 @@ use crate::trusted::Verification;
 pub(crate) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// The prefix of messages about what the user can mend.
-const USER_ERROR: &str = "[User error] ";
+pub(super) const USER_ERROR: &str = "[User error] ";
 
 /// What a TaskRun runs.
 #[derive(Debug)]

@@ -22,6 +22,8 @@ pub(super) fn resolve(
 ) -> Result<Result<Vec<Step>, RefFault>, Stop> {
     let mut resolved: Vec<(Step, Option<RefSource>)> = Vec::with_capacity(spec.steps.len());
     let mut waiting = false;
+    let mut failed = None;
+    // All references are asked for in the same round, also when one of them cannot be had yet.
     for (index, step) in spec.steps.iter().enumerate() {
         if step.r#ref.is_none() {
             resolved.push((step.clone(), None));
@@ -31,9 +33,8 @@ pub(super) fn resolve(
             Ok(Ok(pair)) => resolved.push(pair),
             Ok(Err(fault)) => {
                 let words = format!("failed to resolve step ref for step {:?} (index {index}): ", step.name);
-                return Ok(Err(fault.context(&words)));
+                failed.get_or_insert(fault.context(&words));
             }
-            // The other references are asked for in the same round.
             Err(Stop::Wait) => waiting = true,
             Err(stop) => return Err(stop),
         }
@@ -41,7 +42,10 @@ pub(super) fn resolve(
     if waiting {
         return Err(Stop::Wait);
     }
-    let mut states: BTreeMap<String, usize> =
+    if let Some(fault) = failed {
+        return Ok(Err(fault));
+    }
+    let states: BTreeMap<String, usize> =
         run.status.steps.iter().enumerate().map(|(index, state)| (state.name.clone(), index)).collect();
     let mut steps = Vec::with_capacity(resolved.len());
     for (index, (step, source)) in resolved.into_iter().enumerate() {
@@ -51,13 +55,10 @@ pub(super) fn resolve(
             let name = if step.name.is_empty() { format!("unnamed-{index}") } else { step.name.clone() };
             // Upstream does not find the state of a step without a name, and adds another in each pass until the Pod has
             // containers. Here a run comes to rest: no pass adds a fourth.
-            if run.status.steps.iter().filter(|state| state.name == name).nth(2).is_some() {
-                steps.push(step);
-                continue;
+            if run.status.steps.iter().filter(|state| state.name == name).nth(2).is_none() {
+                let provenance = Some(Provenance { ref_source: source, ..Provenance::default() });
+                run.status.steps.push(StepState { name, provenance, ..StepState::default() });
             }
-            states.entry(name.clone()).or_insert(run.status.steps.len());
-            let provenance = Some(Provenance { ref_source: source, ..Provenance::default() });
-            run.status.steps.push(StepState { name, provenance, ..StepState::default() });
         }
         steps.push(step);
     }

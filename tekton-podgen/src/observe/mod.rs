@@ -56,6 +56,8 @@ pub struct Observed {
     pub status: TaskRunStatus,
     /// What could not be read; the status holds everything else.
     pub errors: Vec<String>,
+    /// Among the errors is a result that is larger than `max-result-size`: the TaskRun shall fail for it.
+    pub is_oversized: bool,
 }
 
 impl Observed {
@@ -106,10 +108,10 @@ pub fn observe(observation: &Observation<'_>) -> Observed {
     let steps: Vec<&ContainerStatus> =
         container_statuses.iter().filter(|status| names::is_step(&status.name)).collect();
     let mut errors = Vec::new();
-    steps::set_steps(&mut status, observation, &steps, &mut errors);
+    let is_oversized = steps::set_steps(&mut status, observation, &steps, &mut errors);
     status.sidecars = sidecars::states(container_statuses.iter().chain(init_statuses));
     status.results = without_duplicates(std::mem::take(&mut status.results));
-    Observed { status, errors }
+    Observed { status, errors, is_oversized }
 }
 
 /// The status of a Pod with its containers in the order of the spec; a copy only where they are in another.
@@ -130,8 +132,8 @@ pub fn observe_steps(observation: &Observation<'_>, steps: &[ContainerStatus]) -
     let mut status = observation.task_run.status.clone();
     let mut errors = Vec::new();
     let steps: Vec<&ContainerStatus> = steps.iter().collect();
-    steps::set_steps(&mut status, observation, &steps, &mut errors);
-    Observed { status, errors }
+    let is_oversized = steps::set_steps(&mut status, observation, &steps, &mut errors);
+    Observed { status, errors, is_oversized }
 }
 
 fn complete(status: &mut TaskRunStatus, pod_status: &PodStatus, ignored: bool, now: &Time) {

@@ -151,9 +151,11 @@ pub(super) fn artifacts_of(
         .transpose()
 }
 
-/// Adds artifacts by name; equal values are not repeated. Names come out sorted.
+/// Adds artifacts by name; equal values are not repeated.
 pub(super) fn merge_artifacts(into: &mut Artifacts, from: &Artifacts) {
     merge_list(&mut into.inputs, &from.inputs);
+    // Only what a task makes can be its build output.
+    into.inputs.iter_mut().for_each(|artifact| artifact.build_output = false);
     merge_list(&mut into.outputs, &from.outputs);
 }
 

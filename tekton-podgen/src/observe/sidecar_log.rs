@@ -25,8 +25,15 @@ pub fn step_results(entries: &[RunResult], container: &str) -> Result<Vec<RunRes
     Ok(found)
 }
 
+/// What is wrong with a log.
+pub(super) struct Unreadable {
+    pub(super) text: String,
+    /// A line is longer than a result may be.
+    pub(super) is_oversized: bool,
+}
+
 /// Reads a log. A line that is too long ends the reading but keeps what came before; any other fault loses all.
-pub(super) fn parse(log: &str, limit: i64) -> (Vec<RunResult>, Option<String>) {
+pub(super) fn parse(log: &str, limit: i64) -> (Vec<RunResult>, Option<Unreadable>) {
     let limit = usize::try_from(limit).unwrap_or(0);
     let mut entries = Vec::new();
     let mut lines: Vec<&str> = log.split('\n').collect();
@@ -37,12 +44,12 @@ pub(super) fn parse(log: &str, limit: i64) -> (Vec<RunResult>, Option<String>) {
         let line = line.strip_suffix('\r').unwrap_or(line);
         let length = line.len();
         if length > limit {
-            let error = format!("{length} bytes results size exceeds configured limit of {limit} bytes");
-            return (entries, Some(error));
+            let text = format!("{length} bytes results size exceeds configured limit of {limit} bytes");
+            return (entries, Some(Unreadable { text, is_oversized: true }));
         }
         match entry(line) {
             Ok(entry) => entries.push(entry),
-            Err(error) => return (Vec::new(), Some(error)),
+            Err(text) => return (Vec::new(), Some(Unreadable { text, is_oversized: false })),
         }
     }
     (entries, None)

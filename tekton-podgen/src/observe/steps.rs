@@ -21,18 +21,19 @@ pub fn sort_statuses(statuses: &mut [ContainerStatus], containers: &[Container])
     }
 }
 
+/// Whether a result in the sidecar's log is larger than it may be.
 pub(super) fn set_steps(
     status: &mut TaskRunStatus,
     observation: &Observation<'_>,
     statuses: &[&ContainerStatus],
     errors: &mut Vec<String>,
-) {
+) -> bool {
     let run = observation.task_run;
     let embedded = run.spec.task_spec.iter().flat_map(|spec| &spec.results);
     let resolved = observation.task_spec.iter().flat_map(|spec| &spec.results);
     let declared: Vec<&TaskResult> = embedded.chain(resolved).collect();
     let done = condition::succeeded(&status.conditions).is_some_and(|c| !Condition::is_unknown(c));
-    let log_entries = read_sidecar_log(observation, errors);
+    let (log_entries, is_oversized) = read_sidecar_log(observation, errors);
 
     if done {
         let from_log = sidecar_log::task_results(&log_entries);
@@ -51,23 +52,26 @@ pub(super) fn set_steps(
     if !states.is_empty() {
         status.steps = states;
     }
+    is_oversized
 }
 
-fn read_sidecar_log(observation: &Observation<'_>, errors: &mut Vec<String>) -> Vec<RunResult> {
+/// The entries of the log, and whether one of them is larger than it may be.
+fn read_sidecar_log(observation: &Observation<'_>, errors: &mut Vec<String>) -> (Vec<RunResult>, bool) {
     let config = observation.config;
     let wanted = config.feature_flags.result_extraction_method == SIDECAR_LOGS
         && needs_sidecar_log(observation.task_run, observation.pod, observation.task_spec, config);
     match observation.sidecar_log.filter(|_| wanted) {
         Some(Fact::Known(log)) => {
-            let (entries, error) = sidecar_log::parse(log, config.feature_flags.max_result_size);
-            errors.extend(error);
-            entries
+            let (entries, fault) = sidecar_log::parse(log, config.feature_flags.max_result_size);
+            let is_oversized = fault.as_ref().is_some_and(|fault| fault.is_oversized);
+            errors.extend(fault.map(|fault| fault.text));
+            (entries, is_oversized)
         }
         Some(Fact::Denied(error)) => {
             errors.push(error.clone());
-            Vec::new()
+            (Vec::new(), false)
         }
-        Some(Fact::Missing) | None => Vec::new(),
+        Some(Fact::Missing) | None => (Vec::new(), false),
     }
 }
 

@@ -16,10 +16,10 @@ pub fn request_resources(task: &TaskSpec) -> Result {
         for (name, request) in step.compute_resources.requests.iter().flatten() {
             let limit = limits.and_then(|l| l.get(name)).or_else(|| template.and_then(|t| t.get(name)));
             let Some(limit) = limit else { continue };
-            if Quantity::of(limit) < Quantity::of(request) {
+            let (limit, request) = (Quantity::of(limit), Quantity::of(request));
+            if limit < request {
                 return fail(format!(
-                    "invalid request resource value: {} must be less or equal to limit {}",
-                    request.0, limit.0
+                    "invalid request resource value: {request} must be less or equal to limit {limit}"
                 ));
             }
         }
