@@ -6,6 +6,8 @@
 #[cfg(feature = "local")]
 #[path = "simulation/accepted.rs"]
 mod accepted;
+#[path = "simulation/branches.rs"]
+mod branches;
 #[path = "simulation/consistent.rs"]
 mod consistent;
 #[path = "simulation/generate.rs"]

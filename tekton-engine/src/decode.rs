@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tekton_types::config::Config;
-use tekton_types::decode::{self, Mode, Problem};
+use tekton_types::decode::{self, DecodeError, Mode, Problem};
 use tekton_types::object::Object;
 use tekton_types::v1::{Pipeline, Task};
 use tekton_types::v1beta1::StepAction;
@@ -55,14 +55,38 @@ pub(crate) fn object(text: &str, config: &Config) -> Result<Object, String> {
         let only_strict =
             errors.iter().all(|e| matches!(e.problem, Problem::UnknownField { .. } | Problem::DuplicateKey));
         if only_strict {
-            let texts: Vec<&str> = errors.iter().map(|error| error.message.as_str()).collect();
-            return format!("strict decoding error: {}", texts.join(", "));
+            return format!(
+                "strict decoding error: {}",
+                strict(&errors, text.trim_start().starts_with('{')).join(", ")
+            );
         }
         joined(&errors)
     })?;
     // An older version has defaults of its own, which the conversion would hide; signatures are made over the defaults.
     object.set_defaults(config, false);
     Ok(object)
+}
+
+/// What upstream tells of fields that are unknown or stand twice: of JSON in the order of the text; of YAML first what
+/// stands twice, then the rest in the order of the keys, because it is made JSON in between.
+fn strict(errors: &[DecodeError], is_json: bool) -> Vec<String> {
+    const WORDS: &str = "yaml: unmarshal errors:";
+    if is_json {
+        return errors.iter().map(|error| error.message.clone()).collect();
+    }
+    let (doubles, mut unknown): (Vec<&DecodeError>, Vec<_>) =
+        errors.iter().partition(|error| error.problem == Problem::DuplicateKey);
+    let lines: String =
+        doubles.iter().map(|error| error.message.strip_prefix(WORDS).unwrap_or(&error.message)).collect();
+    unknown.sort_by_cached_key(|error| key_order(&error.path));
+    unknown.dedup_by_key(|error| &error.path);
+    let doubles = (!lines.is_empty()).then(|| format!("{WORDS}{lines}"));
+    doubles.into_iter().chain(unknown.into_iter().map(|error| error.message.clone())).collect()
+}
+
+/// A path as keys and indices, to be sorted by.
+fn key_order(path: &str) -> Vec<(usize, &str)> {
+    path.split(['.', '[', ']']).filter(|part| !part.is_empty()).map(|part| (part.parse().unwrap_or(0), part)).collect()
 }
 
 /// What upstream first reads a text into.
@@ -123,6 +147,36 @@ fn go_kind(value: &Value) -> &'static str {
     }
 }
 
-fn joined(errors: &[decode::DecodeError]) -> String {
+fn joined(errors: &[DecodeError]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(text: &str) -> String {
+        object(text, &Config::default()).expect_err("it has fields that no task has")
+    }
+
+    #[test]
+    fn unknown_fields_of_yaml_are_told_after_those_that_stand_twice_and_in_the_order_of_the_keys() {
+        let text =
+            "apiVersion: tekton.dev/v1\nkind: Task\nspec:\n  steps:\n  - z: 1\n    image: a\n    b: 1\n    image: c\n";
+        assert_eq!(
+            refusal(text),
+            "strict decoding error: yaml: unmarshal errors:\n  line 8: key \"image\" already set in map, \
+             unknown field \"spec.steps[0].b\", unknown field \"spec.steps[0].z\""
+        );
+    }
+
+    #[test]
+    fn unknown_fields_of_json_are_told_in_the_order_of_the_text() {
+        let text = r#"{"apiVersion":"tekton.dev/v1","kind":"Task","spec":{"z":1,"steps":[{"y":1,"image":"y"}],"a":2}}"#;
+        assert_eq!(
+            refusal(text),
+            "strict decoding error: unknown field \"spec.z\", unknown field \"spec.steps[0].y\", \
+             unknown field \"spec.a\""
+        );
+    }
 }

@@ -25,6 +25,7 @@ mod pvc;
 mod refs;
 mod run;
 pub mod scope;
+mod span;
 mod taskrun;
 mod transition;
 pub mod trusted;

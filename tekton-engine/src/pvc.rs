@@ -25,7 +25,8 @@ pub(crate) fn ensure(
         Err(fault) => return Ok(Err(claim::lookup_fault(&name, &fault.text))),
     }
     let refused = pass.create(claim)?.err();
-    let judged = refused
-        .and_then(|fault| claim::creation_fault(&name, ApiRefusal { reason: fault.known_reason(), message: &fault.text }));
+    let judged = refused.and_then(|fault| {
+        claim::creation_fault(&name, ApiRefusal { reason: fault.known_reason(), message: &fault.text })
+    });
     Ok(judged.map_or(Ok(()), Err))
 }

@@ -21,6 +21,7 @@ mod workspaces;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use tekton_contract::labels as keys;
 use tekton_dag::deadline::Deadlines;
 use tekton_types::defaults::SetDefaults;
 use tekton_types::reason::pipelinerun as reasons;
@@ -32,6 +33,7 @@ use crate::finish::{emit, finish};
 use crate::object::Kind;
 use crate::pass::{Pass, Stop};
 use crate::run::{Env, Run, Snapshot};
+use crate::span;
 use children::Children;
 
 impl Run for PipelineRun {
@@ -135,6 +137,7 @@ fn without_definition(run: &PipelineRun) -> PipelineRun {
 
 /// `frozen` is the definition in the status as it is stored; that of `run` is set once it is known.
 fn reconcile(pass: &mut Pass<'_>, run: &mut PipelineRun, frozen: Option<&PipelineSpec>) -> Result<(), Stop> {
+    span::take_over(&mut run.status.span_context, &run.metadata, keys::PIPELINE_RUN_SPAN_CONTEXT);
     let now = pass.now();
     let default = life::default_timeout(pass.env.config);
     let mut before = life::succeeded(run).cloned();

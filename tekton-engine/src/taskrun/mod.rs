@@ -27,6 +27,7 @@ use crate::explain;
 use crate::finish::{emit, finish};
 use crate::pass::{Pass, Stop};
 use crate::run::{Env, Run, Snapshot};
+use crate::span;
 
 impl Run for TaskRun {
     type Status = TaskRunStatus;
@@ -75,6 +76,7 @@ fn reconcile(pass: &mut Pass<'_>, run: &mut TaskRun) -> Result<(), Stop> {
             .get_or_insert_default()
             .insert(labels::RELEASE.to_owned(), pass.env.cluster.release.clone());
     }
+    span::take_over(&mut run.status.span_context, &run.metadata, labels::TASK_RUN_SPAN_CONTEXT);
     let before = life::succeeded(run).cloned();
     if run.status.start_time.is_none() && !life::is_pending(run) {
         life::start(run, now);

@@ -142,12 +142,7 @@ struct Unread {
 }
 
 /// Reads the Pod into the status.
-fn observe_into(
-    pass: &mut Pass<'_>,
-    run: &mut TaskRun,
-    pod: &Pod,
-    spec: &TaskSpec,
-) -> Result<Option<Unread>, Stop> {
+fn observe_into(pass: &mut Pass<'_>, run: &mut TaskRun, pod: &Pod, spec: &TaskSpec) -> Result<Option<Unread>, Stop> {
     let log = if observe::needs_sidecar_log(run, pod, Some(spec), pass.env.config) {
         let need = Need::Logs {
             namespace: run.metadata.namespace.clone().unwrap_or_default(),

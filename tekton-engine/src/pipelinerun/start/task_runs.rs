@@ -11,6 +11,7 @@ use crate::pipelinerun::bind::USER_ERROR;
 use crate::pipelinerun::labels;
 use crate::pipelinerun::life;
 use crate::pipelinerun::workspaces::Handed;
+use crate::span;
 
 pub(super) fn task_runs<'s, 'a: 's>(
     pass: &mut Pass<'a>,
@@ -67,6 +68,9 @@ fn task_run(
         (labels::of_child(run, &task.name, Some(starting.member())), labels::annotations_of_child(run)),
         embedded.map(|embedded| &embedded.metadata),
     );
+    if let Some(span) = span::handed_on(&run.status.span_context) {
+        annotations.insert(keys::TASK_RUN_SPAN_CONTEXT.to_owned(), span);
+    }
     if task.on_error == tekton_dag::state::ON_ERROR_CONTINUE {
         annotations.insert(keys::PIPELINE_TASK_ON_ERROR.to_owned(), task.on_error.clone());
     }
