@@ -71,7 +71,7 @@ fn a_result_that_is_larger_than_allowed_fails_the_run_and_ends_its_pod() {
     let done = pass(&mut world);
     let condition = succeeded(&world);
     assert_eq!(condition.reason, "TaskRunResultLargerThanAllowedLimit");
-    let told = r#"[User error]  TaskRun ""run"" failed: 53 bytes results size exceeds configured limit of 20 bytes"#;
+    let told = r#"[User error]  TaskRun ""run"" failed: 49 bytes results size exceeds configured limit of 20 bytes"#;
     assert_eq!(condition.message, told);
     assert_eq!(run_of(&world).status.steps[0].termination_reason, condition.reason);
     assert!(world.get::<Pod>(NAMESPACE, "run-pod").is_none());
