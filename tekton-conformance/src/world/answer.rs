@@ -1,6 +1,6 @@
 //! What the caches and the API server of a world answer.
 
-use tekton_engine::{ApiFault, Fact, Need, Object, ObjectKey, Value};
+use tekton_engine::{ApiFault, Fact, Kind, Need, Object, ObjectKey, Value};
 use tekton_podgen::image::Reference;
 
 use super::World;
