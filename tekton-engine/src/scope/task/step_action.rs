@@ -154,11 +154,20 @@ fn step_result(text: &str) -> Result<(&str, &str), StepActionFault> {
     let inner = inner.strip_suffix(')').unwrap_or(inner);
     let parts: Vec<&str> = inner.split('.').collect();
     match parts.as_slice() {
-        ["steps", step, "results", result] => Ok((step, result.split_once('[').map_or(*result, |(name, _)| name))),
+        ["steps", step, "results", result] => Ok((step, without_index(result))),
         ["steps", step, "results", result, _] => Ok((step, result)),
         ["steps", _, "results", _, ..] => Err(forms(&[TASK, STEP].concat())),
         _ => Err(forms(&STEP)),
     }
+}
+
+/// The name of a result without the index or star behind it.
+fn without_index(result: &str) -> &str {
+    let is_index = |inner: &str| {
+        let inner = inner.trim_start_matches(|digit: char| digit.is_ascii_digit());
+        inner.strip_prefix('*').unwrap_or(inner) == "]"
+    };
+    result.split_once('[').filter(|(_, inner)| is_index(inner)).map_or(result, |(name, _)| name)
 }
 
 /// Uses of elements of a list in command, arguments and environment: key and index.
