@@ -1,8 +1,11 @@
 //! Whether a CEL guard compiles: its syntax, that it uses no variables, and that operators fit their operands.
 
+mod check;
+mod functions;
+mod types;
+
 use std::sync::{Arc, LazyLock};
 
-use ::cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedExpr, LiteralValue};
 use ::cel::{Context, Env, Program};
 
 /// How deep brackets may stand in each other, as in cel-go.
@@ -40,9 +43,13 @@ pub fn holds(source: &str, variables: &[(&str, &serde_json::Value)]) -> Result<b
 /// Checks a text and does something with what it compiles to, on a stack that is large enough for it.
 pub(crate) fn with_program<T>(source: &str, then: impl FnOnce(&Program) -> Result<T, String>) -> Result<T, String> {
     on_enough_stack(source, |program| {
-        type_of(program.expression(), &mut Vec::new()).map_err(|fault| {
-            let start = program.source_info().offset_for(fault.id).map_or(0, |(start, _)| start as usize);
-            located(source, position(source, start), &fault.text)
+        check::check(program.expression()).map_err(|faults| {
+            let start = |id| program.source_info().offset_for(id).map_or(0, |(start, _)| start as usize);
+            let mut faults: Vec<_> = faults.into_iter().map(|fault| (start(fault.id), fault.text)).collect();
+            faults.sort_by_key(|(start, _)| *start);
+            let texts: Vec<_> =
+                faults.iter().map(|(start, text)| located(source, position(source, *start), text)).collect();
+            texts.join("\n")
         })?;
         then(program)
     })
@@ -64,12 +71,6 @@ fn on_enough_stack<T>(source: &str, then: impl FnOnce(&Program) -> Result<T, Str
         })?;
         then(&program)
     })
-}
-
-/// What does not fit, and the part of the text that it is about.
-struct Fault {
-    id: u64,
-    text: String,
 }
 
 /// Line and column, both from 1, of a byte.
@@ -177,206 +178,6 @@ fn end_of_string(source: &str, word: usize, quote: usize) -> Result<usize, Strin
     unended()
 }
 
-/// Types as far as literals and operators tell them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Type {
-    Bool,
-    Int,
-    Uint,
-    Double,
-    String,
-    Bytes,
-    Null,
-    List,
-    Map,
-    Dyn,
-}
-
-impl Type {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Bool => "bool",
-            Self::Int => "int",
-            Self::Uint => "uint",
-            Self::Double => "double",
-            Self::String => "string",
-            Self::Bytes => "bytes",
-            Self::Null => "null",
-            Self::List => "list(dyn)",
-            Self::Map => "map(dyn, dyn)",
-            Self::Dyn => "dyn",
-        }
-    }
-}
-
-const TYPE_NAMES: [&str; 10] = ["bool", "int", "uint", "double", "string", "bytes", "list", "map", "null_type", "type"];
-
-fn type_of(expression: &IdedExpr, scope: &mut Vec<String>) -> Result<Type, Fault> {
-    let fault = |text| Err(Fault { id: expression.id, text });
-    match &expression.expr {
-        Expr::Literal(literal) => Ok(match literal {
-            LiteralValue::Boolean(_) => Type::Bool,
-            LiteralValue::Bytes(_) => Type::Bytes,
-            LiteralValue::Double(_) => Type::Double,
-            LiteralValue::Int(_) => Type::Int,
-            LiteralValue::Null => Type::Null,
-            LiteralValue::String(_) => Type::String,
-            LiteralValue::UInt(_) => Type::Uint,
-        }),
-        Expr::Ident(name) if TYPE_NAMES.contains(&name.as_str()) || scope.contains(name) => Ok(Type::Dyn),
-        Expr::Ident(name) => fault(format!("undeclared reference to '{name}' (in container '')")),
-        Expr::List(list) => {
-            for element in &list.elements {
-                type_of(element, scope)?;
-            }
-            Ok(Type::List)
-        }
-        Expr::Map(map) => {
-            for entry in &map.entries {
-                entry_types(&entry.expr, scope)?;
-            }
-            Ok(Type::Map)
-        }
-        Expr::Struct(value) => fault(format!("undeclared reference to '{}' (in container '')", value.type_name)),
-        Expr::Select(select) => match type_of(&select.operand, scope)? {
-            Type::Dyn | Type::Map => Ok(if select.test { Type::Bool } else { Type::Dyn }),
-            other => fault(format!("type '{}' does not support field selection", other.name())),
-        },
-        Expr::Call(call) => type_of_call(expression.id, call, scope),
-        Expr::Comprehension(comprehension) => type_of_comprehension(comprehension, scope),
-        Expr::Unspecified => Ok(Type::Dyn),
-    }
-}
-
-fn entry_types(entry: &EntryExpr, scope: &mut Vec<String>) -> Result<(), Fault> {
-    match entry {
-        EntryExpr::MapEntry(entry) => {
-            type_of(&entry.key, scope)?;
-            type_of(&entry.value, scope)?;
-        }
-        EntryExpr::StructField(field) => {
-            type_of(&field.value, scope)?;
-        }
-    }
-    Ok(())
-}
-
-fn type_of_comprehension(comprehension: &ComprehensionExpr, scope: &mut Vec<String>) -> Result<Type, Fault> {
-    type_of(&comprehension.iter_range, scope)?;
-    type_of(&comprehension.accu_init, scope)?;
-    let before = scope.len();
-    scope.push(comprehension.iter_var.clone());
-    scope.extend(comprehension.iter_var2.clone());
-    scope.push(comprehension.accu_var.clone());
-    let parts = [&comprehension.loop_cond, &comprehension.loop_step, &comprehension.result];
-    let checked = parts.into_iter().try_for_each(|part| type_of(part, scope).map(|_| ()));
-    scope.truncate(before);
-    checked.map(|()| Type::Dyn)
-}
-
-fn type_of_call(id: u64, call: &CallExpr, scope: &mut Vec<String>) -> Result<Type, Fault> {
-    if let Some(target) = &call.target {
-        type_of(target, scope)?;
-    }
-    let mut types = Vec::with_capacity(call.args.len());
-    for argument in &call.args {
-        types.push(type_of(argument, scope)?);
-    }
-    let name = call.func_name.as_str();
-    let mismatch = || {
-        let given: Vec<&str> = types.iter().map(|t| t.name()).collect();
-        Err(Fault { id, text: format!("found no matching overload for '{name}' applied to '({})'", given.join(", ")) })
-    };
-    let among = |t: Type, allowed: &[Type]| t == Type::Dyn || allowed.contains(&t);
-    let same = |a: Type, b: Type| a == b || a == Type::Dyn || b == Type::Dyn;
-    match (name, types.as_slice()) {
-        ("_==_" | "_!=_", &[a, b]) => {
-            // Null may be compared with anything that can be absent; literals of two kinds can never be equal.
-            if same(a, b) { Ok(Type::Bool) } else { mismatch() }
-        }
-        ("_<_" | "_<=_" | "_>_" | "_>=_", &[a, b]) => {
-            let numbers = [Type::Int, Type::Uint, Type::Double];
-            let ordered = [Type::Bool, Type::String, Type::Bytes, Type::Dyn];
-            let fits = (among(a, &numbers) && among(b, &numbers)) || (same(a, b) && (among(a, &ordered)));
-            if fits { Ok(Type::Bool) } else { mismatch() }
-        }
-        ("_&&_" | "_||_", &[a, b]) => {
-            if among(a, &[Type::Bool]) && among(b, &[Type::Bool]) {
-                Ok(Type::Bool)
-            } else {
-                mismatch()
-            }
-        }
-        ("!_", &[a]) => {
-            if among(a, &[Type::Bool]) {
-                Ok(Type::Bool)
-            } else {
-                mismatch()
-            }
-        }
-        ("-_", &[a]) => {
-            if among(a, &[Type::Int, Type::Double]) {
-                Ok(a)
-            } else {
-                mismatch()
-            }
-        }
-        ("_+_", &[a, b]) => {
-            let addable = [Type::Int, Type::Uint, Type::Double, Type::String, Type::Bytes, Type::List];
-            if same(a, b) && among(a, &addable) && among(b, &addable) { Ok(known(a, b)) } else { mismatch() }
-        }
-        ("_-_" | "_*_" | "_/_", &[a, b]) => {
-            let numbers = [Type::Int, Type::Uint, Type::Double];
-            if same(a, b) && among(a, &numbers) && among(b, &numbers) { Ok(known(a, b)) } else { mismatch() }
-        }
-        ("_%_", &[a, b]) => {
-            let whole = [Type::Int, Type::Uint];
-            if same(a, b) && among(a, &whole) && among(b, &whole) { Ok(known(a, b)) } else { mismatch() }
-        }
-        ("_?_:_", &[condition, a, b]) => {
-            if among(condition, &[Type::Bool]) && same(a, b) {
-                Ok(known(a, b))
-            } else {
-                mismatch()
-            }
-        }
-        ("@in", &[_, b]) => {
-            if among(b, &[Type::List, Type::Map]) {
-                Ok(Type::Bool)
-            } else {
-                mismatch()
-            }
-        }
-        ("size" | "int" | "getFullYear" | "getMonth" | "getDayOfMonth", _) => Ok(Type::Int),
-        ("uint", _) => Ok(Type::Uint),
-        ("double", _) => Ok(Type::Double),
-        ("string", _) => Ok(Type::String),
-        ("bytes", _) => Ok(Type::Bytes),
-        ("matches" | "contains" | "startsWith" | "endsWith" | "bool" | "has", _) => Ok(Type::Bool),
-        _ if FUNCTIONS.contains(&name) || name.starts_with(['_', '@', '!']) => Ok(Type::Dyn),
-        _ => Err(Fault { id, text: format!("undeclared reference to '{name}' (in container '')") }),
-    }
-}
-
-const FUNCTIONS: [&str; 12] = [
-    "type",
-    "dyn",
-    "duration",
-    "timestamp",
-    "getHours",
-    "getMinutes",
-    "getSeconds",
-    "getMilliseconds",
-    "getDate",
-    "getDayOfWeek",
-    "getDayOfYear",
-    "optional",
-];
-
-fn known(a: Type, b: Type) -> Type {
-    if a == Type::Dyn { b } else { a }
-}
-
 #[cfg(test)]
 mod tests {
     use super::check;
@@ -435,6 +236,65 @@ mod tests {
         assert_eq!(
             check("true &&\n foo").unwrap_err(),
             "ERROR: <input>:2:2: undeclared reference to 'foo' (in container '')\n |  foo\n | .^"
+        );
+    }
+
+    #[test]
+    fn operands_must_be_of_one_type_however_deep_it_is_found() {
+        for source in [
+            "5u >= 2",
+            "1 < 2.0",
+            "[null][0] == 2",
+            "[1] == ['a']",
+            "'x' in [1, 2]",
+            "{'a': 1} == {1: 'a'}",
+            "'b' in {1: 'a'}",
+            "['a', 'b'].filter(x, x == 1) == []",
+            "[1].map(x, [x]) == [1]",
+            "(true ? [] : [1]) == ['a']",
+            "'a'.exists(x, x == 'a')",
+            "'a'.size('b') == 1",
+            "timestamp(0) > duration('1s')",
+            "type(1) == 1",
+            "null == 'a'",
+            "'a' && true",
+            "[].all(x, x == 'a' || x == 1)",
+        ] {
+            assert!(check(source).is_err(), "{source}");
+        }
+        for source in [
+            "[1, 'a'] == ['b']",
+            "[] == [1]",
+            "[[]] == [['a']]",
+            "dyn(1) == 'a'",
+            "{} == {'a': 1}",
+            "[{'a': 1}].all(m, m.a == 1)",
+            "timestamp(0) + duration('1s') > timestamp(0)",
+            "type(1) == string",
+            "null == timestamp(0)",
+            "{'a': [1]}['a'][0] == 1",
+            "{'a': 'b', 'c': 1}.c == 1",
+        ] {
+            assert_eq!(check(source), Ok(()), "{source}");
+        }
+    }
+
+    #[test]
+    fn a_type_that_doubles_with_each_step_ends() {
+        let source = format!("[1]{}.size() == 1", ".map(x, {x: x})".repeat(200));
+        let _ = check(&source);
+    }
+
+    #[test]
+    fn all_that_does_not_fit_is_told_in_the_order_of_the_text() {
+        let error = check("1 == 'a' || 'b' == 2u").unwrap_err();
+        let found: Vec<&str> = error.lines().filter(|line| line.starts_with("ERROR")).collect();
+        assert_eq!(
+            found,
+            [
+                "ERROR: <input>:1:3: found no matching overload for '_==_' applied to '(int, string)'",
+                "ERROR: <input>:1:17: found no matching overload for '_==_' applied to '(string, uint)'",
+            ]
         );
     }
 
