@@ -90,7 +90,8 @@ impl<'a> ResolvedTask<'a> {
 
     /// There are runs, and they are over: all succeeded, or all are done and one failed.
     pub fn is_done(&self) -> bool {
-        let over = |conditions: &[Condition]| condition::succeeded(conditions).is_some_and(|c| !c.is_unknown());
+        let over =
+            |conditions: &[Condition]| condition::succeeded(conditions).is_some_and(|c| c.is_true() || c.is_false());
         match self.kind() {
             ChildKind::Pipeline if self.pipeline_runs.len() == 1 => over(&self.pipeline_runs[0].status.conditions),
             ChildKind::CustomTask if self.custom_runs.len() == 1 => over(&self.custom_runs[0].status.conditions),
@@ -206,5 +207,22 @@ impl Outcome {
             reason.clone_into(&mut outcome.reason);
         }
         outcome
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_is_done_when_its_run_succeeded_or_failed_and_not_when_its_condition_says_neither() {
+        let task = PipelineTask { name: "t".to_owned(), ..PipelineTask::default() };
+        for (status, done) in [("True", true), ("False", true), ("Unknown", false), ("", false)] {
+            let mut run = TaskRun::default();
+            run.status.conditions = vec![Condition::succeeded(status, "", "")];
+            let mut resolved = ResolvedTask::new(&task);
+            resolved.task_runs = vec![&run];
+            assert_eq!((resolved.is_done(), resolved.outcome().done()), (done, done), "{status:?}");
+        }
     }
 }

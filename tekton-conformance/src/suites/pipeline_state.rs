@@ -13,9 +13,10 @@ use tekton_dag::results;
 use tekton_dag::state::{Lookup, PipelineState, States};
 use tekton_dag::tally::{self, Counts};
 use tekton_types::duration::GoDuration;
-use tekton_types::reason;
 use tekton_types::v1::PipelineRun;
+use tekton_types::{reason, refs};
 
+use super::dag::reference_json;
 use super::pipelines::{RecordedSpec, RecordedTask, references, resolved, resolved_json};
 use super::recorded::{compare, field, graph, op};
 use crate::Case;
@@ -294,17 +295,30 @@ fn resolve_result_refs(case: &Case) -> Result<(), String> {
     let mut tasks = resolved(&recorded);
     let lookup = Lookup::new(&tasks);
     let mut found = BTreeMap::new();
+    let mut repeated = Vec::new();
     let mut failed = None;
     for target in targets.iter().filter_map(|target| target.pipeline_task.as_ref()) {
         match results::resolve(&mut tasks, &lookup, target) {
-            Ok(resolved) => found.extend(resolved.iter().map(resolved_json).map(|r| (r["reference"].to_string(), r))),
+            Ok(resolved) => {
+                let resolved = resolved.iter().map(resolved_json).map(|r| (r["reference"].to_string(), r));
+                for (reference, resolved) in resolved {
+                    // Upstream tells references to one element apart, however often they name the same.
+                    let times = refs::result_refs(target)
+                        .into_iter()
+                        .filter(|r| r.results_index.is_some() && reference_json(*r).to_string() == reference)
+                        .count()
+                        .saturating_sub(usize::from(!found.contains_key(&reference)));
+                    repeated.extend(std::iter::repeat_n(resolved.clone(), times));
+                    found.insert(reference, resolved);
+                }
+            }
             Err(error) => {
                 failed = Some(error);
                 break;
             }
         }
     }
-    let refs: Vec<Value> = if failed.is_some() { Vec::new() } else { found.into_values().collect() };
+    let refs: Vec<Value> = if failed.is_some() { Vec::new() } else { found.into_values().chain(repeated).collect() };
     let ours = json!({
         "refs": refs,
         "failedTask": failed.as_ref().map(|error| error.pipeline_task.clone()),

@@ -158,19 +158,15 @@ pub fn recover_children(
     children.recover(run).map_err(fault)
 }
 
-/// Names of the TaskRuns and CustomRuns among `references` that belong to `tasks`; to any when there are none.
-///
-/// Errors: some are of a kind that cannot be stopped.
+/// Names of the TaskRuns and CustomRuns among `references` that belong to `tasks`; to any when there are none. The
+/// text says which of them are of a kind that cannot be stopped.
 pub fn child_objects<'r>(
     references: &'r [ChildStatusReference],
     tasks: &[String],
-) -> Result<(Vec<&'r str>, Vec<&'r str>), String> {
+) -> (Vec<&'r str>, Vec<&'r str>, Option<String>) {
     let chosen = |task: &str| tasks.is_empty() || tasks.iter().any(|name| name == task);
     let objects = cancel::children_of(references, chosen);
-    match objects.unknown {
-        Some(error) => Err(error),
-        None => Ok((objects.task_runs, objects.custom_runs)),
-    }
+    (objects.task_runs, objects.custom_runs, objects.unknown)
 }
 
 fn fault(stop: Stop) -> Fault {
