@@ -45,7 +45,7 @@ fn stories_that_once_went_wrong_go_well() {
     let simulation = Simulation::default();
     // Lost children of runs without a timeout, passes lost while a timeout is acted on, cancelled and late at once; a
     // cache that is behind when the tasks' time is over; Pods whose names were lost, or that an old cache had created.
-    let engine = [68_297, 69_283, 84_358, 31_330, 87_491, 89_672, 691_092, 465_828, 746_877, 993_667];
+    let engine = [68_297, 69_283, 84_358, 31_330, 87_491, 89_672, 691_092, 465_828, 746_877, 849_064, 905_519, 993_667];
     // Two timeouts in one instant, custom tasks that fail together, creates that are refused one after the other.
     let checks = [96_319, 382_759, 395_298, 487_295];
     for seed in engine.into_iter().chain(checks) {

@@ -42,7 +42,7 @@ pub struct ResolvedTask<'a> {
     /// Values of the CEL guards, by text; one that is not here does not hold.
     pub evaluated_cel: BTreeMap<String, bool>,
     /// Its params got their results in an earlier pass; here they stand as written.
-    pub told: bool,
+    pub results_applied_before: bool,
     /// Results of a matrixed task, gathered from all of its runs when something first asked for one.
     pub results_cache: BTreeMap<String, Vec<String>>,
 }
@@ -62,7 +62,7 @@ impl<'a> ResolvedTask<'a> {
             task_name: String::new(),
             task_spec: None,
             evaluated_cel: BTreeMap::new(),
-            told: false,
+            results_applied_before: false,
             results_cache: BTreeMap::new(),
         }
     }

@@ -227,14 +227,14 @@ fn references(state: &mut PipelineState<'_>, states: &States) -> (Vec<ChildStatu
     for (index, task) in states.tasks.iter().enumerate() {
         if task.done && any_matrix {
             let target = state.tasks[index].pipeline_task.clone();
-            // What is asked for here is what resolving does to the tasks that made the results.
+            // Only to fill `results_cache` of the tasks that made the results.
             let _ = results::resolve(&mut state.tasks, &states.lookup, &target);
         }
         let resolved = &state.tasks[index];
         let pipeline_task = &resolved.pipeline_task;
         if task.done && any_shown {
             let mut used = refs::result_refs(pipeline_task);
-            if resolved.told && results::values(&state.tasks, &states.lookup, &used).is_ok() {
+            if resolved.results_applied_before && results::values(&state.tasks, &states.lookup, &used).is_ok() {
                 used = refs::embedded_result_refs(pipeline_task);
             }
             if !used.is_empty()

@@ -17,7 +17,7 @@ use crate::transition::Transition;
 #[must_use]
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decision<S> {
-    /// The whole desired status.
+    /// The whole desired status; meaningless while there are `needs` or `effects`.
     pub status: S,
     /// The labels and annotations that the run shall have, when they differ from those it has.
     pub metadata: Option<Metadata>,

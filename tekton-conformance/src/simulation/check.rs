@@ -154,7 +154,7 @@ fn starts_in_order(
         }
         for run in runs {
             let fails_with_others = is_finally && !matches!(run, Object::TaskRun(_));
-            if fails_with_others && lacks_a_result(scenario, world, &key.name) {
+            if fails_with_others && lacks_a_result(scenario, world, &key.name, &BTreeSet::new()) {
                 continue;
             }
             if has_ended(run) == Some(false) {
@@ -165,9 +165,10 @@ fn starts_in_order(
     Ok(())
 }
 
-/// A task that no TaskRun carries out has not started although what it refers to is over: its result is not there.
+/// A task that no TaskRun carries out has not started although what it refers to is over, and is none of those that
+/// are `skipped`: the result is not there.
 /// Upstream then takes all tasks of that sort for failed, and begins with the finally tasks while they go on.
-fn lacks_a_result(scenario: &Scenario, world: &World, pipeline_run: &str) -> bool {
+fn lacks_a_result(scenario: &Scenario, world: &World, pipeline_run: &str, skipped: &BTreeSet<&str>) -> bool {
     scenario.tasks_of(pipeline_run).any(|plan| {
         let guard = match &plan.guard {
             Some(Guard::Result { task, .. }) => Some(task),
@@ -175,6 +176,7 @@ fn lacks_a_result(scenario: &Scenario, world: &World, pipeline_run: &str) -> boo
         };
         let is_over = |task: &String| runs_of(world, pipeline_run, task).any(|run| has_ended(run) == Some(true));
         plan.work != Work::Task
+            && !skipped.contains(plan.name.as_str())
             && runs_of(world, pipeline_run, &plan.name).next().is_none()
             && plan.uses.iter().chain(guard).any(is_over)
     })
@@ -225,7 +227,7 @@ fn pipeline_run_at_the_end(
     let skipped: BTreeSet<&str> = run.status.skipped_tasks.iter().map(|task| task.name.as_str()).collect();
     for ((_, task), started) in watch.passed_over.iter().filter(|((of, _), _)| *of == key.name) {
         let fails_with_others = scenario.plan(&key.name, task).is_some_and(|plan| plan.work != Work::Task)
-            && lacks_a_result(scenario, world, &key.name);
+            && lacks_a_result(scenario, world, &key.name, &skipped);
         if !skipped.contains(task.as_str()) && !fails_with_others {
             return Err(format!("{key} started task {started} although {task}, which comes before it, never ran"));
         }
@@ -298,10 +300,7 @@ pub(super) fn same_end(troubled: &World, calm: &World) -> Result<(), String> {
 }
 
 fn both_timed_out(a: &PipelineRunStatus, b: &PipelineRunStatus) -> bool {
-    let timed_out = |status: &PipelineRunStatus| {
-        condition::succeeded(&status.conditions).is_some_and(|condition| condition.reason == reasons::TIMED_OUT)
-    };
-    timed_out(a) && timed_out(b)
+    has_reason(&a.conditions, reasons::TIMED_OUT) && has_reason(&b.conditions, reasons::TIMED_OUT)
 }
 
 /// A pass that stops the children of a run whose time is over ends the run; nothing is said of what comes after them.
@@ -321,7 +320,9 @@ fn same_task_run(a: &TaskRun, b: &TaskRun) -> bool {
     let differ = a.spec != b.spec || a.status != b.status;
     let at = second_of(a.status.completion_time.as_ref());
     let same_instant = at.is_some() && at == second_of(b.status.completion_time.as_ref());
-    !differ || same_instant && time_is_over(a) && time_is_over(b) && (timed_out_at(a) == at || timed_out_at(b) == at)
+    let stopped = is_stopped_late(a) || is_stopped_late(b);
+    let timed_out = timed_out_at(a) == at || timed_out_at(b) == at;
+    !differ || same_instant && time_is_over(a) && time_is_over(b) && stopped && timed_out
 }
 
 /// A time as JSON tells it.
@@ -331,21 +332,24 @@ fn second_of(time: Option<&Time>) -> Option<i64> {
 
 /// Its own time or that of the pipeline ended it.
 fn time_is_over(run: &TaskRun) -> bool {
-    condition::succeeded(&run.status.conditions).is_some_and(|condition| match condition.reason.as_str() {
-        task_reasons::TIMED_OUT => true,
-        task_reasons::CANCELLED => run.spec.status_message == taskrun_status_message::CANCELLED_BY_PIPELINE_TIMEOUT,
-        _ => false,
-    })
+    is_stopped_late(run) || has_reason(&run.status.conditions, task_reasons::TIMED_OUT)
+}
+
+/// The time of the pipeline ended it.
+fn is_stopped_late(run: &TaskRun) -> bool {
+    run.spec.status_message == taskrun_status_message::CANCELLED_BY_PIPELINE_TIMEOUT
+        && has_reason(&run.status.conditions, task_reasons::CANCELLED)
+}
+
+fn has_reason(conditions: &[Condition], reason: &str) -> bool {
+    condition::succeeded(conditions).is_some_and(|condition| condition.reason == reason)
 }
 
 /// When the time of its last attempt that timed out was over.
 fn timed_out_at(run: &TaskRun) -> Option<i64> {
     std::iter::once(&run.status)
         .chain(run.status.retries_status.iter().rev())
-        .find(|attempt| {
-            condition::succeeded(&attempt.conditions)
-                .is_some_and(|condition| condition.reason == task_reasons::TIMED_OUT)
-        })
+        .find(|attempt| has_reason(&attempt.conditions, task_reasons::TIMED_OUT))
         .and_then(|attempt| second_of(attempt.completion_time.as_ref()))
 }
 

@@ -126,3 +126,50 @@ fn the_trace_of_a_pipeline_run_goes_on_in_its_task_runs() {
     let run = world.get::<PipelineRun>(NAMESPACE, RUN).expect("the run is there");
     assert_eq!(run.status.span_context.len(), 1);
 }
+
+/// A TaskRun that has a Pod, and whose status was lost before it named the Pod.
+fn nameless(flags: &[(&str, &str)], mut spec: Value, start: &str) -> World {
+    spec["taskSpec"] = json!({"steps": [{"name": "s", "image": "i", "command": ["c"]}]});
+    let status = json!({
+        "startTime": start, "conditions": [{"type": "Succeeded", "status": "Unknown", "reason": "Started"}],
+    });
+    let pod = json!({
+        "kind": "Pod",
+        "metadata": {
+            "name": "run-pod", "labels": {"tekton.dev/taskRun": RUN},
+            "ownerReferences": [
+                {"apiVersion": "tekton.dev/v1", "kind": "TaskRun", "name": RUN, "uid": "1", "controller": true},
+            ],
+        },
+        "spec": {"containers": [{"name": "step-s"}]},
+        "status": {"phase": "Running"},
+    });
+    let account = json!({"kind": "ServiceAccount", "metadata": {"name": "default"}});
+    world(flags, &[task_run(&spec, &status), pod, account])
+}
+
+fn deleted(done: &Done) -> Vec<String> {
+    done.deleted.iter().map(|(key, _)| key.to_string()).collect()
+}
+
+#[test]
+fn a_cancelled_run_takes_a_pod_with_it_that_its_status_does_not_name() {
+    let cancelled = json!({"status": "TaskRunCancelled"});
+    let mut world = nameless(&[], cancelled.clone(), "2026-01-01T00:09:00Z");
+    assert_eq!(deleted(&pass(&mut world)), ["pods sim/run-pod"]);
+    assert_eq!(run_of(&world).status.pod_name, "run-pod");
+
+    let mut world = nameless(&[("keep-pod-on-cancel", "true")], cancelled, "2026-01-01T00:09:00Z");
+    assert_eq!(pass(&mut world).patched.len(), 1, "the Pod is told to stop");
+    assert_eq!(deleted(&pass(&mut world)), Vec::<String>::new(), "and is kept");
+}
+
+#[test]
+fn an_attempt_that_timed_out_is_archived_with_the_pod_that_its_status_did_not_name() {
+    let mut world = nameless(&[], json!({"retries": 1}), "2025-12-31T23:00:00Z");
+    assert_eq!(deleted(&pass(&mut world)), ["pods sim/run-pod"]);
+    let run = run_of(&world);
+    assert_eq!(run.status.retries_status[0].pod_name, "run-pod");
+    assert_eq!(pass(&mut world).created.len(), 1, "the second attempt has a Pod of its own");
+    assert_eq!(run_of(&world).status.pod_name, "run-pod-retry1");
+}

@@ -252,3 +252,24 @@ fn a_task_whose_resolver_ran_out_of_time_is_asked_for_again_and_a_pipeline_is_no
     assert_eq!(resolver_failed(&task, "no such file"), (json!("CouldntGetTask"), Some(true)));
     assert_eq!(resolver_failed(&pipeline, late), (json!("CouldntGetPipeline"), Some(true)));
 }
+
+#[test]
+fn finally_waits_for_a_task_that_only_the_api_server_knows_when_the_time_of_the_tasks_is_over() {
+    let spec = json!({
+        "timeouts": {"pipeline": "0s", "tasks": "30s"},
+        "pipelineSpec": {
+            "tasks": [task("a", "", json!({})), task("b", "", json!({"runAfter": ["a"]}))],
+            "finally": [task("f", "", json!({}))],
+        },
+    });
+    let objects = vec![run(&spec, &["a/r-a"]), child("a", "r-a", "True", json!({}))];
+    let (done, status) = pass(&mut world(objects.clone()));
+    assert_eq!(created(&done).len(), 1, "nobody knows of b, so that it is skipped: {status}");
+    let mut world = world(objects);
+    let (kind, late) = child("b", "r-b", "Unknown", json!({}));
+    let late = Object::from_json(kind, late).expect("an object of its kind");
+    world.newer.insert(late.key(), late);
+    let (done, status) = pass(&mut world);
+    assert_eq!(created(&done), Vec::<Json>::new(), "{status}");
+    assert!(done.wake_at.is_some(), "it is looked at again soon");
+}

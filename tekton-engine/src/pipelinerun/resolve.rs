@@ -99,7 +99,7 @@ fn resolve_task<'t, 'a: 't>(
     let mut verification = Verification::Skipped;
     let known = references_of(run, &task.name);
     let told = !any_matrix && is_told_already(task, known);
-    resolution.tasks[index].told = told;
+    resolution.tasks[index].results_applied_before = told;
     // References that have no value yet are judged later.
     let found =
         if told { Vec::new() } else { results::resolve(&mut resolution.tasks, lookup, task).unwrap_or_default() };

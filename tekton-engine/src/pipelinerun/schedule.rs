@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use tekton_contract::var::Table;
 use tekton_dag::child::ResolvedTask;
@@ -188,10 +189,8 @@ fn make_sure_of_late_tasks(
         for name in &task.names {
             match pass.fetch(Need::Fresh(ObjectKey::new(kind, namespace, name))) {
                 Ok(Ok(Value::Object(found))) if owner::is_controlled_by(found.metadata(), &run.metadata) => {
-                    let task = tekton_dag::graph::quote(task.name());
-                    let text =
-                        format!("{} {name} of task {task} exists, and the cache does not know it", kind.as_str());
-                    return Err(Stop::transient(text));
+                    pass.note(task.name(), format!("has {} {name}, which the cache does not know yet", kind.as_str()));
+                    return Err(Stop::After(SignedDuration::from_secs(1)));
                 }
                 // What the API server will not tell does not keep the run from ending in time.
                 Ok(_) => {}

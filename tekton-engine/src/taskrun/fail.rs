@@ -26,30 +26,25 @@ pub(super) fn fail(pass: &mut Pass<'_>, run: &mut TaskRun, reason: &str, message
     let now = pass.now();
     life::mark_failed(&mut run.status, reason, message, now);
     run.status.completion_time = Some(Time(now));
-    let pod = if run.status.pod_name.is_empty() {
-        // A Pod whose name was lost with the status, because the pass that created it did not come to its end, would
+    if run.status.pod_name.is_empty() {
+        // The name was lost with the status when the pass that created the Pod did not come to its end. The Pod would
         // run on for ever.
-        let found = pod::find(pass, run)?;
-        found.and_then(|pod| pod.metadata.name.clone()).unwrap_or_default()
-    } else {
-        run.status.pod_name.clone()
-    };
-    if pod.is_empty() {
-        return Ok(());
+        let Some(pod) = pod::find_unnamed(pass, run)? else { return Ok(()) };
+        run.status.pod_name = pod.metadata.name.clone().unwrap_or_default();
     }
     terminate_steps(run, reason, now);
     let namespace = run.metadata.namespace.clone().unwrap_or_default();
     let by_us = reason == reasons::CANCELLED || reason == reasons::TIMED_OUT;
     let outcome = if by_us && pass.env.config.feature_flags.enable_keep_pod_on_cancel {
         pass.effect(Effect::Patch {
-            key: ObjectKey::new(Kind::Pod, &namespace, &pod),
+            key: ObjectKey::new(Kind::Pod, &namespace, &run.status.pod_name),
             purpose: Purpose::CancelPod,
             patch_type: PatchType::Json,
             body: tekton_podgen::patch::cancel(),
         })?
         .map(|_| ())
     } else {
-        pass.delete(Kind::Pod, &namespace, &pod)?
+        pass.delete(Kind::Pod, &namespace, &run.status.pod_name)?
     };
     match outcome {
         Err(fault) if !fault.is_not_found() => Err(Stop::transient(&fault.text)),
@@ -62,10 +57,7 @@ pub(super) fn remove_unknown_pod(pass: &mut Pass<'_>, run: &TaskRun) -> Result<(
     if !run.status.pod_name.is_empty() {
         return Ok(());
     }
-    let Some(pod) = pod::find(pass, run)? else { return Ok(()) };
-    if pod.status.as_ref().is_some_and(|status| status.phase.as_deref() == Some("Succeeded")) {
-        return Ok(());
-    }
+    let Some(pod) = pod::find_unnamed(pass, run)? else { return Ok(()) };
     let namespace = run.metadata.namespace.as_deref().unwrap_or_default();
     match pass.delete(Kind::Pod, namespace, pod.metadata.name.as_deref().unwrap_or_default())? {
         Err(fault) if !fault.is_not_found() => Err(Stop::transient(&fault.text)),

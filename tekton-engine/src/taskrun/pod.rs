@@ -83,7 +83,7 @@ fn substituted(run: &TaskRun, task: &Prepared, volumes: &BTreeMap<String, Volume
 }
 
 /// The Pod that works for the run, if there is one.
-pub(super) fn find<'a>(pass: &mut Pass<'a>, run: &TaskRun) -> Result<Option<&'a Arc<Pod>>, Stop> {
+fn find<'a>(pass: &mut Pass<'a>, run: &TaskRun) -> Result<Option<&'a Arc<Pod>>, Stop> {
     let namespace = run.metadata.namespace.as_deref().unwrap_or_default();
     if !run.status.pod_name.is_empty() {
         return match pass.object::<Pod>(namespace, &run.status.pod_name)? {
@@ -92,14 +92,30 @@ pub(super) fn find<'a>(pass: &mut Pass<'a>, run: &TaskRun) -> Result<Option<&'a 
             Err(fault) => Err(Stop::transient(&fault.text)),
         };
     }
+    let mut pods = list(pass, run)?;
+    Ok(pods.rfind(|pod| !pod.status.as_ref().is_some_and(observe::did_fail)))
+}
+
+/// The Pod that works for a run whose status names none, and is not being deleted.
+pub(super) fn find_unnamed<'a>(pass: &mut Pass<'a>, run: &TaskRun) -> Result<Option<&'a Arc<Pod>>, Stop> {
+    let phase = |pod: &Pod| pod.status.as_ref().and_then(|status| status.phase.clone());
+    let is_over = |pod: &Pod| matches!(phase(pod).as_deref(), Some("Succeeded" | "Failed"));
+    let mut pods = list(pass, run)?;
+    Ok(pods.rfind(|pod| pod.metadata.deletion_timestamp.is_none() && !is_over(pod)))
+}
+
+/// The Pods of the run but for those of earlier attempts.
+fn list<'a, 'r>(
+    pass: &mut Pass<'a>,
+    run: &'r TaskRun,
+) -> Result<impl DoubleEndedIterator<Item = &'a Arc<Pod>> + use<'a, 'r>, Stop> {
+    let namespace = run.metadata.namespace.as_deref().unwrap_or_default();
     let name = run.metadata.name.clone().unwrap_or_default();
     let labels = BTreeMap::from([(labels::TASK_RUN.to_owned(), name)]);
     let pods = pass.list::<Pod>(namespace, labels)?.map_err(|fault| Stop::transient(&fault.text))?;
-    Ok(pods.into_iter().rfind(|pod| {
+    Ok(pods.into_iter().filter(|pod| {
         let name = pod.metadata.name.as_deref().unwrap_or_default();
-        owner::is_controlled_by(&pod.metadata, &run.metadata)
-            && !pod.status.as_ref().is_some_and(observe::did_fail)
-            && !observe::is_archived(name, &run.status)
+        owner::is_controlled_by(&pod.metadata, &run.metadata) && !observe::is_archived(name, &run.status)
     }))
 }
 

@@ -225,7 +225,9 @@ impl Story<'_> {
                     return Err(format!("{key} was woken {idle} times and had nothing to do: it wakes itself in vain"));
                 }
             }
-            Some(Cause::Echo) if wrote && !refused && self.world.trouble.stale.is_none() && !self.watch.jumped => {
+            // Why it could not do what it was about to do is worth a write; the count goes on after it.
+            Some(Cause::Echo) if wrote && refused => {}
+            Some(Cause::Echo) if wrote && self.world.trouble.stale.is_none() && !self.watch.jumped => {
                 self.watch.echoes(key, done.wrote_metadata)?;
             }
             _ => self.watch.quiet(key),

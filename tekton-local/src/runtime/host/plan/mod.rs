@@ -230,7 +230,7 @@ pub(super) fn plan(base: &Base, spec: &ContainerSpec) -> Result<Plan, StartError
     b.ops.extend(base.frozen.iter().map(|path| Op::Freeze { path: path.clone() }));
     masks.put_on_host(&mut b)?;
 
-    shadow::shadow(&mut b, &host_dirs, spec)?;
+    shadow::shadow(&mut b, base, &host_dirs, spec)?;
     for (index, (slot, mount)) in volumes.into_iter().enumerate() {
         if mount.is_file {
             let parent = &mount.target[..mount.target.rfind('/').unwrap_or(0)];

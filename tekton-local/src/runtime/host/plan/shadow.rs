@@ -1,19 +1,24 @@
 //! Mount points that directories of the host lack.
 
 use super::super::super::{ContainerSpec, StartError};
-use super::{Builder, Op, c};
+use super::{Base, Builder, Op, c};
 use std::collections::BTreeMap;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Where a directory of the host stands while another is put in its place.
 const ASIDE: &str = "/.mountpoints";
 
 /// Adds the mount points that directories of the host lack: in the place of such a directory comes one that shows all
-/// that it has, with what is mounted there, and the mount points.
+/// that it has, with what is mounted there, and the mount points. That takes a mount for each entry of the directory.
 ///
 /// Errors: such a directory can't be read.
-pub(super) fn shadow(b: &mut Builder, host_dirs: &[String], spec: &ContainerSpec) -> Result<(), StartError> {
+pub(super) fn shadow(
+    b: &mut Builder,
+    base: &Base,
+    host_dirs: &[String],
+    spec: &ContainerSpec,
+) -> Result<(), StartError> {
     let missing = missing(host_dirs, spec);
     if missing.is_empty() {
         return Ok(());
@@ -21,8 +26,11 @@ pub(super) fn shadow(b: &mut Builder, host_dirs: &[String], spec: &ContainerSpec
     b.ops.push(Op::Mkdir { path: c(ASIDE)?, mode: 0o700 });
     for (parent, rests) in missing {
         let target = parent.to_str().ok_or_else(|| StartError::Create("a mount path is not UTF-8".into()))?;
-        move_aside(b, target)?;
-        show_entries(b, target)?;
+        move_aside(b, base, target)?;
+        // Of a hidden directory not even the names are shown.
+        if !spec.hidden.iter().any(|hidden| parent.starts_with(hidden)) {
+            show_entries(b, &parent, &rests)?;
+        }
         for (rest, is_file) in rests {
             let path = format!("{target}/{}", rest.display());
             if is_file {
@@ -56,7 +64,7 @@ fn missing(host_dirs: &[String], spec: &ContainerSpec) -> BTreeMap<PathBuf, Vec<
         let rest = Path::new(target).strip_prefix(parent).expect("an ancestor is a prefix").to_path_buf();
         let Ok(parent) = parent.canonicalize() else { continue };
         // Through a link, such as /var/run, the path may lead to a directory that the container has of its own.
-        if host_dirs.iter().any(|d| parent.starts_with(d)) {
+        if host_dirs.iter().any(|d| parent.starts_with(d)) && !parent.starts_with("/var/tmp") {
             missing.entry(parent).or_default().push((rest, is_file));
         }
     }
@@ -64,21 +72,31 @@ fn missing(host_dirs: &[String], spec: &ContainerSpec) -> BTreeMap<PathBuf, Vec<
 }
 
 /// Puts an empty directory in the place of `target`, which stands aside from then on.
-fn move_aside(b: &mut Builder, target: &str) -> Result<(), StartError> {
-    let mode = std::fs::metadata(target).map_or(0o755, |found| found.permissions().mode() & 0o7777);
+fn move_aside(b: &mut Builder, base: &Base, target: &str) -> Result<(), StartError> {
+    let options = match std::fs::metadata(target) {
+        Ok(found) if base.full_maps => {
+            format!("mode={:o},uid={},gid={}", found.mode() & 0o7777, found.uid(), found.gid())
+        }
+        Ok(found) => format!("mode={:o}", found.mode() & 0o7777),
+        Err(_) => "mode=755".to_owned(),
+    };
     let slot = b.take(Path::new(target), 0, true, false)?;
     b.ops.push(Op::Put { slot, target: c(ASIDE)? });
-    b.mount(c"tmpfs", target, libc::MS_NOSUID | libc::MS_NODEV, &format!("mode={mode:o}"))
+    b.mount(c"tmpfs", target, libc::MS_NOSUID | libc::MS_NODEV, &options)
 }
 
-/// Shows in `target` what stands aside.
-fn show_entries(b: &mut Builder, target: &str) -> Result<(), StartError> {
+/// Shows in `target` what stands aside, but for a link that leads nowhere where one of the mount points comes.
+fn show_entries(b: &mut Builder, target: &Path, mount_points: &[(PathBuf, bool)]) -> Result<(), StartError> {
     let unreadable = |e: std::io::Error| {
+        let target = target.display();
         StartError::Create(format!("failed to read {target} to add a mount point: {e}; mount at a path outside it"))
     };
     for entry in std::fs::read_dir(target).map_err(unreadable)?.flatten() {
-        let (Ok(name), Ok(kind)) = (entry.file_name().into_string(), entry.file_type()) else { continue };
-        let path = format!("{target}/{name}");
+        let (name, Ok(kind)) = (entry.file_name(), entry.file_type()) else { continue };
+        if mount_points.iter().any(|(rest, _)| rest.starts_with(&name)) {
+            continue;
+        }
+        let path = target.join(&name);
         if kind.is_symlink() {
             if let Ok(to) = std::fs::read_link(&path) {
                 b.ops.push(Op::Symlink { to: c(to)?, path: c(&path)? });

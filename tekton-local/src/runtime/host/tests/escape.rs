@@ -123,6 +123,11 @@ async fn what_is_hidden_stays_hidden_below_volumes_too() {
     // A volume at a path beside what is hidden that the host lacks.
     let beside = mount(&dir.path().join("open"), &format!("{at}/made/place"), true);
     assert_eq!(succeed(&tricks, vec![Mount { is_file: true, ..beside }], hidden.clone()).await, "");
+    // And at one inside of it.
+    std::fs::create_dir(dir.path().join("volume")).expect("made");
+    let inside = mount(&dir.path().join("volume"), &format!("{at}/state/made"), false);
+    let list = format!("ls {at}/state | grep token");
+    assert_eq!(succeed(&[("list what is hidden", list.as_str())], vec![inside], hidden.clone()).await, "");
     let (_, out, _) = run(ContainerSpec {
         command: ["cat", "/workspace/x/open"].map(String::from).to_vec(),
         mounts: vec![volume.clone()],

@@ -63,11 +63,12 @@ async fn volumes_are_bound_where_the_pod_says() {
 
 #[tokio::test]
 async fn a_directory_that_gets_a_mount_point_shows_all_that_it_had() {
-    let list = "cd /var; for f in *; do stat -c '%n %F %U' $f; done; touch /var/tmp/x && echo writable; touch x";
+    let list = "cd /var; stat -c '%a %u' .; for f in $(ls -A); do stat -c '%n %F %u' $f; done; \
+        touch /var/tmp/x && echo writable; touch x";
     let (_, without, _) = shell(list, vec![]).await;
     let dir = tempfile::tempdir().expect("a directory");
     let (_, with, err) = shell(list, vec![mount(dir.path(), "/var/zz-made/place", false)]).await;
-    assert_eq!(with, without.replace("writable\n", "zz-made directory root\nwritable\n"));
+    assert_eq!(with, without.replace("writable\n", "zz-made directory 0\nwritable\n"));
     assert!(without.ends_with("writable\n") && err.contains("Read-only file system"), "{without}{err}");
 }
 
