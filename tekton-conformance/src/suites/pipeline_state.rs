@@ -305,7 +305,7 @@ fn resolve_result_refs(case: &Case) -> Result<(), String> {
                     // Upstream tells references to one element apart, however often they name the same.
                     let times = refs::result_refs(target)
                         .into_iter()
-                        .filter(|r| r.results_index.is_some() && reference_json(*r).to_string() == reference)
+                        .filter(|r| r.results_index.is_some() && reference_json(*r) == resolved["reference"])
                         .count()
                         .saturating_sub(usize::from(!found.contains_key(&reference)));
                     repeated.extend(std::iter::repeat_n(resolved.clone(), times));
