@@ -138,6 +138,7 @@ pub const RULES: &[Rule] = &[
     fixable(one(Lint, "custom-task-of-tekton", "A reference to a Task has become a custom task", "With `apiVersion: tekton.dev/…` the reference is to a custom task, and nobody runs it: the pipeline waits until its time-out.")),
     one(Lint, "finally-missing-result", "A finally task reads a result that may be missing", "When the task that gives the result is skipped, the finally task is skipped, too."),
     one(Lint, "finally-status-value", "A guard waits for a status that no task has", "`$(tasks.name.status)` is Succeeded, Failed or None; `$(tasks.status)` may also be Completed."),
+    one(Lint, "workspace-race", "Tasks write one file of a workspace at the same time", "Which of them comes last is chance. Let one wait for the other with `runAfter`, write to different files, or bind the workspace with a `subPath` for each."),
     one(Lint, "shadowed-param", "A parameter hides that of the run", "Parameters of a run are handed down to tasks in place, but one that the task declares with a default wins."),
     one(Lint, "deprecated-version", "The version is deprecated", "`tekton migrate` rewrites the object for the version of today."),
     fixable(one(Lint, "deprecated-field", "The field has no effect", "It is left from the time when steps were plain containers, and v1 does not have it.")),

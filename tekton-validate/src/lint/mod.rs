@@ -3,6 +3,7 @@
 mod deprecated;
 mod images;
 mod pipelines;
+mod races;
 mod results;
 mod runs;
 mod scripts;
@@ -97,6 +98,7 @@ fn pipeline_spec(spec: &PipelineSpec, path: &str, given: &Given<'_>, found: &mut
         }
     }
     pipelines::check(spec, path, found);
+    races::check(spec, path, found);
     unused::pipeline(spec, path, found);
 }
 
