@@ -74,6 +74,7 @@ pub(crate) enum Command {
 Exit code: 0 the run succeeded; 1 it failed, timed out or was cancelled; 2 invalid input or usage.
 
 Ctrl-C or SIGTERM cancels the run and waits for its finally tasks; a second one does not wait for them.")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct RunArguments {
     /// Files or directories of manifests, or `-` for standard input.
     #[arg(value_name = "FILE", required_unless_present = "filename")]
@@ -103,6 +104,9 @@ pub(crate) struct RunArguments {
     /// Time-out of the whole run, such as `90s` or `1h30m`; `0` for none.
     #[arg(long, value_name = "D")]
     pub(crate) timeout: Option<String>,
+    /// Cancel the other tasks of a PipelineRun as soon as one has failed for good; tasks under `finally` still run.
+    #[arg(long)]
+    pub(crate) fail_fast: bool,
     /// What is printed on standard output at the end.
     #[arg(short, long, value_enum, default_value_t = OutputFormat::Text)]
     pub(crate) output: OutputFormat,

@@ -13,6 +13,8 @@ use serde_json::Value;
 
 #[path = "cli/explain.rs"]
 mod explain;
+#[path = "cli/fail_fast.rs"]
+mod fail_fast;
 #[path = "cli/history.rs"]
 mod history;
 #[path = "cli/killed.rs"]

@@ -13,6 +13,7 @@ use tekton_types::v1beta1::CustomRun;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
+use super::fail_fast::FailFast;
 use super::logs::Follower;
 use super::view::View;
 use super::world::{RunKey, World};
@@ -29,16 +30,31 @@ enum Event {
     Pod(Box<Pod>),
 }
 
-/// Follows `runs` until each has ended; returns what is known of the world then.
+impl Event {
+    /// The run that it is about.
+    fn run(&self) -> Option<RunKey> {
+        match self {
+            Self::Task(run) => run.metadata.name.clone().map(RunKey::Task),
+            Self::Pipeline(run) => run.metadata.name.clone().map(RunKey::Pipeline),
+            Self::Custom(run) => run.metadata.name.clone().map(RunKey::Custom),
+            Self::Pod(_) => None,
+        }
+    }
+}
+
+/// Follows `runs` until each has ended; returns what is known of the world then. With `fail_fast` the failure of a task
+/// cancels its siblings.
 ///
 /// Errors: the API server does not answer.
 pub(crate) async fn to_the_end(
     client: &kube::Client,
     namespace: &str,
     runs: &[RunKey],
+    fail_fast: bool,
     view: &mut View,
 ) -> kube::Result<World> {
     let mut world = World::default();
+    let mut fail_fast = fail_fast.then(|| FailFast::new(client, namespace, runs));
     let mut interrupts = 0_usize;
     // Listened to from here on: a new listener in each round would miss what comes between two rounds.
     let mut interrupt = signal(SignalKind::interrupt()).expect("the runtime handles signals");
@@ -64,8 +80,14 @@ pub(crate) async fn to_the_end(
         tokio::select! {
             event = events.next() => match event {
                 Some(Ok(event)) => {
+                    let run = event.run();
                     observe(&mut world, &mut follower, event);
                     view.show(&world, runs, Timestamp::now());
+                    if let (Some(fail_fast), Some(run)) = (&mut fail_fast, run) {
+                        for line in fail_fast.observe(&world, &run).await? {
+                            view.say(&line);
+                        }
+                    }
                     if runs.iter().all(|run| world.ending(run).is_some()) {
                         break;
                     }

@@ -1,6 +1,7 @@
 //! `tekton run`: from files to a run that has ended, through the local cluster.
 
 mod create;
+mod fail_fast;
 mod follow;
 pub(crate) mod load;
 pub(crate) mod logs;
@@ -42,12 +43,13 @@ pub(crate) async fn run(arguments: &RunArguments) -> Result<ExitCode, String> {
         Some(dir) => dir.clone(),
         None => data_dir(),
     };
-    let loaded = prepare(&sources, &mut overrides, &data).inspect_err(|_| {
-        if arguments.data_dir.is_none() {
-            // Nobody has begun to use it.
-            drop(std::fs::remove_dir_all(&data));
-        }
-    })?;
+    let loaded =
+        prepare(&sources, &mut overrides, &data).and_then(|loaded| fits(loaded, arguments)).inspect_err(|_| {
+            if arguments.data_dir.is_none() {
+                // Nobody has begun to use it.
+                drop(std::fs::remove_dir_all(&data));
+            }
+        })?;
     let directories = overrides.workspaces.iter().filter_map(|workspace| match &workspace.source {
         Source::Directory(path) => Some(path.clone()),
         _ => None,
@@ -90,6 +92,14 @@ fn prepare(
     load::load(objects, overrides)
 }
 
+/// Refuses an option that none of the runs could follow.
+fn fits(loaded: load::Loaded, arguments: &RunArguments) -> Result<load::Loaded, String> {
+    if arguments.fail_fast && !loaded.runs.iter().any(|run| matches!(run, load::Run::Pipeline(_))) {
+        return Err("--fail-fast is for PipelineRuns, and the files hold only TaskRuns: leave it out".to_owned());
+    }
+    Ok(loaded)
+}
+
 async fn drive(
     installation: &Installation,
     arguments: &RunArguments,
@@ -102,7 +112,8 @@ async fn drive(
     let client = installation.client();
     let failed = |error: kube::Error| format!("the local API server: {error}");
     let runs = create::all(&client, &arguments.namespace, loaded, &overrides.workspaces).await?;
-    let world = follow::to_the_end(&client, &arguments.namespace, &runs, view).await.map_err(failed)?;
+    let world =
+        follow::to_the_end(&client, &arguments.namespace, &runs, arguments.fail_fast, view).await.map_err(failed)?;
     view.clear();
     match arguments.output {
         OutputFormat::Text => summary(&world, &runs, stream),

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 
 use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use tekton_types::condition::Condition;
 use tekton_types::v1::{PipelineRun, TaskRun};
 use tekton_types::v1beta1::CustomRun;
 
 /// A run that was asked for, by kind and name.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum RunKey {
     /// A `TaskRun`.
     Task(String),
@@ -134,11 +135,16 @@ impl World {
 
     /// The uid of a run that has been seen.
     pub(crate) fn uid(&self, key: &RunKey) -> Option<String> {
-        match key {
-            RunKey::Task(name) => self.task_runs.get(name)?.metadata.uid.clone(),
-            RunKey::Pipeline(name) => self.pipeline_runs.get(name)?.metadata.uid.clone(),
-            RunKey::Custom(name) => self.custom_runs.get(name)?.metadata.uid.clone(),
-        }
+        self.metadata(key)?.uid.clone()
+    }
+
+    /// The metadata of a run that has been seen.
+    pub(crate) fn metadata(&self, key: &RunKey) -> Option<&ObjectMeta> {
+        Some(match key {
+            RunKey::Task(name) => &self.task_runs.get(name)?.metadata,
+            RunKey::Pipeline(name) => &self.pipeline_runs.get(name)?.metadata,
+            RunKey::Custom(name) => &self.custom_runs.get(name)?.metadata,
+        })
     }
 }
 
