@@ -155,6 +155,22 @@ const RUNS: &[Expected] = &[
         message: "Tasks Completed: 2",
         holds: &[("/items/0/status/results/0/value", "green")],
     },
+    Expected {
+        file: "credentials.yaml",
+        arguments: &[],
+        code: 0,
+        reason: "Succeeded",
+        message: "All Steps",
+        holds: &[("/items/0/status/results/0/value", "builder")],
+    },
+    Expected {
+        file: "cache.yaml",
+        arguments: &[],
+        code: 0,
+        reason: "Succeeded",
+        message: "Tasks Completed: 3 (Failed: 0",
+        holds: &[],
+    },
     Expected { file: "sidecar.yaml", arguments: &[], code: 0, reason: "Succeeded", message: "All Steps", holds: &[] },
     Expected {
         file: "stepaction.yaml",
