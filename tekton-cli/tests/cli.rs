@@ -207,6 +207,27 @@ const RUNS: &[Expected] = &[
         holds: &[("/items/0/status/results/1/name", "archive")],
     },
     Expected {
+        file: "custom-tasks.yaml",
+        arguments: &[],
+        code: 0,
+        reason: "Succeeded",
+        message: "Tasks Completed: 3 (Failed: 0, Cancelled 0), Skipped: 0",
+        holds: &[
+            ("/items/0/status/results/0/value", "tests in 4 shards"),
+            ("/items/1/kind", "CustomRun"),
+            ("/items/1/status/conditions/0/reason", "DurationElapsed"),
+            ("/items/2/status/results/0/value", "true"),
+        ],
+    },
+    Expected {
+        file: "custom-tasks.yaml",
+        arguments: &["-p", "branch=main"],
+        code: 0,
+        reason: "Completed",
+        message: "Tasks Completed: 2 (Failed: 0, Cancelled 0), Skipped: 1",
+        holds: &[("/items/2/status/conditions/0/reason", "EvaluationSuccess")],
+    },
+    Expected {
         file: "failures/failing-step.yaml",
         arguments: &[],
         code: 1,
@@ -397,6 +418,27 @@ spec:
     let list: Value = serde_json::from_slice(&output.stdout).expect("stdout is one JSON document");
     assert_eq!(list["items"][0]["status"]["conditions"][0]["reason"], "Cancelled");
     assert!(started.elapsed() < Duration::from_secs(45), "it waited for the step");
+}
+
+#[test]
+fn custom_tasks_that_nobody_runs_are_told_at_once_and_once() {
+    if !namespaces_work() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("run.yaml");
+    let task = |name: &str| format!("{{name: {name}, taskRef: {{apiVersion: shop.example/v1, kind: Release}}}}");
+    let run = format!(
+        "apiVersion: tekton.dev/v1\nkind: PipelineRun\nmetadata: {{name: r}}\nspec:\n  timeouts: {{pipeline: 2s}}\n  pipelineSpec:\n    tasks: [{}, {}]\n",
+        task("first"),
+        task("second")
+    );
+    std::fs::write(&file, run).expect("the folder can be written");
+    let output = tekton(&["run", "--quiet", "-f", &file.display().to_string()]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    let stderr = text(&output.stderr);
+    let warning = "warning: nothing here carries out CustomRuns of Release (shop.example/v1): r-";
+    assert_eq!(stderr.matches(warning).count(), 1, "{stderr}");
 }
 
 #[test]

@@ -40,6 +40,31 @@ pub fn holds(source: &str, variables: &[(&str, &serde_json::Value)]) -> Result<b
     })
 }
 
+/// What a text over constants comes to, as text: a string as it is, a type by its name, anything else as CEL's `string()`
+/// has it.
+///
+/// Errors: the text does not compile, cannot be evaluated, or comes to a value without a text, such as a list.
+pub fn text(source: &str) -> Result<String, String> {
+    with_program(source, |program| match program.execute(&context()) {
+        Ok(::cel::Value::String(text)) => Ok(text.as_ref().clone()),
+        Ok(::cel::Value::Null) => Ok("null".to_owned()),
+        Ok(value) => as_text(value),
+        Err(error) => Err(error.to_string()),
+    })
+}
+
+/// The value through CEL's own conversion.
+fn as_text(value: ::cel::Value) -> Result<String, String> {
+    static CONVERSION: LazyLock<Program> = LazyLock::new(|| Program::compile("string(value)").expect("it is CEL"));
+    let none = format!("a value of type {} has no text", value.type_of());
+    let mut context = context();
+    context.add_variable_from_value("value", value);
+    match CONVERSION.execute(&context) {
+        Ok(::cel::Value::String(text)) => Ok(text.as_ref().clone()),
+        _ => Err(none),
+    }
+}
+
 /// Checks a text and does something with what it compiles to, on a stack that is large enough for it.
 pub(crate) fn with_program<T>(source: &str, then: impl FnOnce(&Program) -> Result<T, String>) -> Result<T, String> {
     on_enough_stack(source, |program| {
@@ -180,7 +205,7 @@ fn end_of_string(source: &str, word: usize, quote: usize) -> Result<usize, Strin
 
 #[cfg(test)]
 mod tests {
-    use super::check;
+    use super::{check, text};
 
     #[test]
     fn guards_of_constants_compile() {
@@ -192,6 +217,27 @@ mod tests {
         ] {
             assert_eq!(check(source), Ok(()), "{source}");
         }
+    }
+
+    #[test]
+    fn every_value_but_a_collection_has_a_text() {
+        for (source, expected) in [
+            ("'a' + 'b'", "ab"),
+            ("1 + 2", "3"),
+            ("7u", "7"),
+            ("1.5", "1.5"),
+            ("3 == 3", "true"),
+            ("null", "null"),
+            ("type(100)", "int"),
+            ("b'abc'", "abc"),
+            ("{'blue': '0x000080', 'red': '0xFF0000'}['red']", "0xFF0000"),
+            ("timestamp('2026-01-02T03:04:05Z')", "2026-01-02T03:04:05Z"),
+        ] {
+            assert_eq!(text(source), Ok(expected.to_owned()), "{source}");
+        }
+        assert_eq!(text("[1]"), Err("a value of type list has no text".to_owned()));
+        assert_eq!(text("{'a': 1}"), Err("a value of type map has no text".to_owned()));
+        assert!(text("1 / 0").is_err() && text("1 +").is_err());
     }
 
     #[test]

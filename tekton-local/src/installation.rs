@@ -12,7 +12,7 @@ use kube::api::{Api, PostParams};
 use tekton_controller::ControllerError;
 use tekton_types::config::{Config, ConfigError};
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::api::Admission;
 use crate::node::{Node, NodeError, NodeHandle, NodeOptions};
@@ -98,12 +98,14 @@ pub enum InstallationError {
     ConfigMaps(#[from] kube::Error),
 }
 
-/// A running cluster with Tekton on it.
+/// A running cluster with Tekton on it, and the controller of the [custom tasks](crate::custom_tasks) that run here.
 #[derive(Debug)]
 pub struct Installation {
     local: LocalCluster,
     node: NodeHandle,
     controller: JoinHandle<Result<(), ControllerError>>,
+    /// The controller of custom tasks; it ends when this is dropped.
+    custom_tasks: JoinSet<()>,
     stop_controller: oneshot::Sender<()>,
     served: Option<(Serving, Kubeconfigs)>,
 }
@@ -147,7 +149,9 @@ impl Installation {
             // A dropped sender means the same as a sent word.
             let _ = stopped.await;
         }));
-        Ok(Self { local, node, controller, stop_controller, served })
+        let mut custom_tasks = JoinSet::new();
+        custom_tasks.spawn(crate::custom_tasks::run(local.client()));
+        Ok(Self { local, node, controller, custom_tasks, stop_controller, served })
     }
 
     /// A client of the API server, with no socket between.
@@ -170,11 +174,12 @@ impl Installation {
         &self.node
     }
 
-    /// Ends the controller, every process of every Pod, and the API server, in this order.
-    pub async fn stop(self) {
+    /// Ends the controllers, every process of every Pod, and the API server, in this order.
+    pub async fn stop(mut self) {
         drop(self.stop_controller);
         // A controller that panicked has ended too.
         let _ = self.controller.await;
+        self.custom_tasks.shutdown().await;
         self.node.shutdown().await;
         self.local.stop().await;
     }

@@ -30,6 +30,7 @@
 pub mod api;
 mod cluster;
 pub mod convert;
+pub mod custom_tasks;
 mod gc;
 pub mod history;
 pub mod images;

@@ -1,5 +1,6 @@
 //! Follows the runs to their end: watches, logs, the clock and Ctrl-C in one loop.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt};
@@ -8,6 +9,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, Patch, PatchParams};
 use kube::runtime::{WatchStreamExt, watcher};
 use serde_json::json;
+use tekton_local::custom_tasks;
 use tekton_types::v1::{PipelineRun, TaskRun};
 use tekton_types::v1beta1::CustomRun;
 use tokio::signal::unix::{SignalKind, signal};
@@ -76,11 +78,15 @@ pub(crate) async fn to_the_end(
         watch::<Pod>(client, namespace, &config).map(|found| found.map(|found| Event::Pod(Box::new(found)))).boxed(),
     ]);
     let mut ticks = tokio::time::interval(TICK);
+    let mut unknown = BTreeSet::new();
     loop {
         tokio::select! {
             event = events.next() => match event {
                 Some(Ok(event)) => {
                     let run = event.run();
+                    if let Event::Custom(run) = &event && let Some(warning) = nobody_runs(run, &mut unknown) {
+                        view.warn(&warning);
+                    }
                     observe(&mut world, &mut follower, event);
                     view.show(&world, runs, Timestamp::now());
                     if let (Some(fail_fast), Some(run)) = (&mut fail_fast, run) {
@@ -147,6 +153,19 @@ where
         + 'static,
 {
     watcher(Api::<K>::namespaced(client.clone(), namespace), config.clone()).default_backoff().applied_objects()
+}
+
+/// What to tell of a CustomRun that waits for a controller that is not here; once for each kind.
+fn nobody_runs(run: &CustomRun, told: &mut BTreeSet<(String, String)>) -> Option<String> {
+    let (api_version, kind) = custom_tasks::task_of(run);
+    if custom_tasks::is_known(api_version, kind) || !told.insert((api_version.to_owned(), kind.to_owned())) {
+        return None;
+    }
+    let name = run.metadata.name.as_deref().unwrap_or_default();
+    Some(format!(
+        "nothing here carries out CustomRuns of {kind} ({api_version}): {name} waits until its time-out; custom tasks that run here: {}",
+        custom_tasks::KNOWN.map(|(api_version, kind)| format!("{kind} ({api_version})")).join(", ")
+    ))
 }
 
 fn observe(world: &mut World, follower: &mut Follower, event: Event) {

@@ -102,6 +102,14 @@ impl View {
         }
     }
 
+    /// A warning, which even who wants quiet is to see.
+    pub(crate) fn warn(&self, text: &str) {
+        match &self.mode {
+            Mode::Quiet | Mode::Plain { .. } => Stream::Error.lines([Stream::Error.paint().warning(text).as_str()]),
+            Mode::Live { .. } => self.say(&self.paint.warning(text)),
+        }
+    }
+
     /// Something changed, or time has passed.
     pub(crate) fn show(&mut self, world: &World, runs: &[RunKey], now: Timestamp) {
         match &mut self.mode {
