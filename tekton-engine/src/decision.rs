@@ -51,6 +51,9 @@ pub struct Metadata {
     pub annotations: BTreeMap<String, String>,
 }
 
+/// The prefix of messages about what the author of a run can mend.
+pub(crate) const USER_ERROR: &str = "[User error] ";
+
 /// Who can help when a pass fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {

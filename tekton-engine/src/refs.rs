@@ -6,6 +6,7 @@ use tekton_types::condition;
 use tekton_types::resolution::{ResolutionRequest, ResolutionRequestSpec};
 use tekton_types::v1::{Param, ParamValue, RefSource};
 
+use crate::decision::USER_ERROR;
 use crate::effect::ApiFault;
 use crate::pass::{Pass, Stop};
 
@@ -51,7 +52,7 @@ impl RefFault {
     /// The text for a condition: the user is told when it is theirs to mend.
     pub(crate) fn message(&self) -> String {
         match self {
-            Self::Unprocessable(text) => format!("[User error] {text}"),
+            Self::Unprocessable(text) => format!("{USER_ERROR}{text}"),
             other => other.text().to_owned(),
         }
     }

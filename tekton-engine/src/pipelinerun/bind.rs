@@ -11,6 +11,7 @@ use tekton_validate::{Version, binding, field_error};
 
 use super::find::{self, Found, store, verified};
 use super::life;
+use crate::decision::USER_ERROR;
 use crate::pass::{Pass, Stop};
 use crate::scope::pipeline as scope;
 use crate::trusted::Verification;
@@ -29,9 +30,6 @@ pub(super) struct Bound {
     /// The graph of the finally tasks.
     pub(super) finally: Graph,
 }
-
-/// The prefix of messages about what the user can mend.
-pub(super) const USER_ERROR: &str = "[User error] ";
 
 /// Finds the pipeline, checks that the run fits it, and puts the run's values in.
 ///

@@ -7,8 +7,9 @@ use tekton_types::reason::pipelinerun as reasons;
 use tekton_types::v1::{PipelineRun, PipelineTask};
 use tekton_validate::binding;
 
-use super::bind::{self, Bound, USER_ERROR};
+use super::bind::{self, Bound};
 use super::{assistant, life};
+use crate::decision::USER_ERROR;
 use crate::pass::{Pass, Stop};
 
 /// Params of each task against what its definition declares.

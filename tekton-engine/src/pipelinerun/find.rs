@@ -8,8 +8,8 @@ use tekton_types::reason::pipelinerun as reasons;
 use tekton_types::substitute::{self, Accepts};
 use tekton_types::v1::{Pipeline, PipelineRef, PipelineRun, PipelineSpec, Provenance, RefSource};
 
-use super::bind::USER_ERROR;
 use super::life;
+use crate::decision::USER_ERROR;
 use crate::definition::{self, Definition};
 use crate::owner;
 use crate::pass::{Pass, Stop};

@@ -12,11 +12,12 @@ use tekton_types::reason::{pipelinerun as reasons, taskrun as task_reasons};
 use tekton_types::v1::{ChildStatusReference, PipelineRun, PipelineTask, TaskRun};
 use tekton_types::v1beta1::CustomRun;
 
-use super::bind::{self, Bound, USER_ERROR};
+use super::bind::{self, Bound};
 use super::children::Children;
 use super::find;
 use super::life;
 use super::task_definition::{child_pipeline, task_definition, with_defaults};
+use crate::decision::USER_ERROR;
 use crate::object::{Kind, Stored};
 use crate::pass::{Pass, Stop};
 use crate::refs::RefFault;

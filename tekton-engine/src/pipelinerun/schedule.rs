@@ -16,12 +16,13 @@ use tekton_types::reason::pipelinerun as reasons;
 use tekton_types::v1::{PipelineRun, pipelinerun_spec_status, taskrun_spec_status};
 use tekton_types::v1beta1::customrun_spec_status;
 
-use super::bind::{Bound, USER_ERROR};
+use super::bind::Bound;
 use super::checks::{check_first_start, check_tasks, evaluate_cel};
 use super::children::Children;
 use super::resolve::{self, Resolution};
 use super::start::{self, Starting};
 use super::{assistant, cancel, life};
+use crate::decision::USER_ERROR;
 use crate::facts::{Need, Value};
 use crate::object::ObjectKey;
 use crate::owner;

@@ -13,8 +13,9 @@ use tekton_types::v1::{TaskRun, TaskSpec, WorkspaceDeclaration};
 use tekton_validate::binding;
 
 use super::create::{self, claim_volumes};
-use super::prepare::{Prepared, USER_ERROR};
+use super::prepare::Prepared;
 use super::{fail, life};
+use crate::decision::USER_ERROR;
 use crate::effect::{Effect, PatchType, Purpose};
 use crate::facts::{Need, Value};
 use crate::object::{Kind, ObjectKey};
@@ -98,8 +99,8 @@ fn find<'a>(pass: &mut Pass<'a>, run: &TaskRun) -> Result<Option<&'a Arc<Pod>>, 
 
 /// The Pod that works for a run whose status names none, and is not being deleted.
 pub(super) fn find_unnamed<'a>(pass: &mut Pass<'a>, run: &TaskRun) -> Result<Option<&'a Arc<Pod>>, Stop> {
-    let phase = |pod: &Pod| pod.status.as_ref().and_then(|status| status.phase.clone());
-    let is_over = |pod: &Pod| matches!(phase(pod).as_deref(), Some("Succeeded" | "Failed"));
+    let phase = |pod: &'a Pod| pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    let is_over = |pod| matches!(phase(pod), Some("Succeeded" | "Failed"));
     let mut pods = list(pass, run)?;
     Ok(pods.rfind(|pod| pod.metadata.deletion_timestamp.is_none() && !is_over(pod)))
 }

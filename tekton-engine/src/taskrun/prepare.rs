@@ -11,6 +11,7 @@ use tekton_types::v1::{Param, Provenance, RefSource, Task, TaskRun, TaskSpec, Wo
 use tekton_validate::binding;
 
 use super::{RESOLUTION_POLL, life, steps};
+use crate::decision::USER_ERROR;
 use crate::definition::{self, Definition};
 use crate::owner;
 use crate::pass::{Pass, Stop};
@@ -20,9 +21,6 @@ use crate::trusted::Verification;
 
 /// The annotation that `kubectl apply` leaves; it belongs to the object that was applied.
 pub(crate) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
-
-/// The prefix of messages about what the user can mend.
-pub(super) const USER_ERROR: &str = "[User error] ";
 
 /// What a TaskRun runs.
 #[derive(Debug)]

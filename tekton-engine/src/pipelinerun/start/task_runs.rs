@@ -6,8 +6,8 @@ use tekton_types::v1::{Param, PipelineRun, TaskRun, TaskRunSpec};
 use tekton_validate::binding;
 
 use super::{Starting, child_metadata, combinations, create_each, handed, long_timeout, params_of, settings_of};
+use crate::decision::USER_ERROR;
 use crate::pass::{Pass, Stop};
-use crate::pipelinerun::bind::USER_ERROR;
 use crate::pipelinerun::labels;
 use crate::pipelinerun::life;
 use crate::pipelinerun::workspaces::Handed;
