@@ -28,7 +28,9 @@ pub(crate) async fn serve(arguments: &ServeArguments) -> Result<ExitCode, String
     // By its own, the commands over a data directory find the server that has it open.
     let kubeconfigs = std::iter::once(path.clone()).chain(kept.map(history::server_file)).collect();
     let serve = Some(ServeOptions { address: arguments.listen, kubeconfigs });
-    let options = InstallationOptions { persistent, config_maps, serve, ..InstallationOptions::new(node) };
+    let custom_tasks = !arguments.no_custom_tasks;
+    let options =
+        InstallationOptions { persistent, config_maps, serve, custom_tasks, ..InstallationOptions::new(node) };
     let installation = cluster::start(options).await?;
     let url = installation.serving().map_or("", |serving| &serving.url);
     eprintln!("serving {url}; try: kubectl --kubeconfig {} get pods -A", path.display());

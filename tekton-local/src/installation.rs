@@ -38,6 +38,8 @@ pub struct InstallationOptions {
     pub release: String,
     /// How others reach the API server; `None` when only this process does.
     pub serve: Option<ServeOptions>,
+    /// Whether the [custom tasks](crate::custom_tasks) that are known here run; `false` leaves them to other controllers.
+    pub custom_tasks: bool,
 }
 
 /// How kubectl and other clients reach an installation.
@@ -60,6 +62,7 @@ impl InstallationOptions {
             config_maps: BTreeMap::new(),
             release: env!("CARGO_PKG_VERSION").to_owned(),
             serve: None,
+            custom_tasks: true,
         }
     }
 }
@@ -150,7 +153,9 @@ impl Installation {
             let _ = stopped.await;
         }));
         let mut custom_tasks = JoinSet::new();
-        custom_tasks.spawn(crate::custom_tasks::run(local.client()));
+        if options.custom_tasks {
+            custom_tasks.spawn(crate::custom_tasks::run(local.client()));
+        }
         Ok(Self { local, node, controller, custom_tasks, stop_controller, served })
     }
 
