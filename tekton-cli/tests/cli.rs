@@ -421,6 +421,32 @@ spec:
 }
 
 #[test]
+fn a_volume_that_the_node_cannot_mount_is_told_while_the_run_waits() {
+    if !namespaces_work() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("run.yaml");
+    let run = "\
+apiVersion: tekton.dev/v1
+kind: TaskRun
+metadata: {name: r}
+spec:
+  timeout: 3s
+  workspaces: [{name: keys, csi: {driver: keys.example.com}}]
+  taskSpec:
+    workspaces: [{name: keys}]
+    steps: [{name: s, image: busybox, script: 'true'}]
+";
+    std::fs::write(&file, run).expect("the file can be written");
+    let output = tekton(&["run", "--no-history", "-f", &file.display().to_string()]);
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("TaskRun r: waits: "), "{said}");
+    assert!(said.contains("volumes of kind csi are not supported by the local node"), "{said}");
+}
+
+#[test]
 fn custom_tasks_that_nobody_runs_are_told_at_once_and_once() {
     if !namespaces_work() {
         return;

@@ -6,6 +6,8 @@ use std::io::{self, Write};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 
+use tekton_types::condition::Condition;
+
 use super::style::{Paint, Tone};
 use super::tree;
 use super::world::{RunKey, Timed, World, children};
@@ -179,7 +181,7 @@ fn changes(world: &World, runs: &[RunKey], said: &mut BTreeMap<String, String>, 
             let state = match condition.status.as_str() {
                 "True" => "succeeded".to_owned(),
                 "False" => format!("{}: {}", condition.reason, condition.message.trim()),
-                _ => continue_or_wait(&condition.reason).to_owned(),
+                _ => progress(condition),
             };
             let took = world.uid(&key).and_then(|uid| world.took(&Timed::Run(uid), now));
             let key = format!("{label}\u{0}{}", key.describe());
@@ -203,11 +205,17 @@ fn tell(said: &mut BTreeMap<String, String>, lines: &mut Vec<String>, label: &st
     }
 }
 
-fn continue_or_wait(reason: &str) -> &str {
-    match reason {
-        "Started" | "Pending" => "started",
-        "Running" => "running",
-        "" => "waiting",
-        other => other,
+/// What a run that goes on does, or what it waits for.
+fn progress(condition: &Condition) -> String {
+    // A container that comes up waits for a state in one word; a sentence tells of what someone has to mend.
+    let trouble = condition.message.split_once("is pending with reason \"").map(|(_, why)| why.trim_end_matches('"'));
+    match condition.reason.as_str() {
+        "Started" | "Pending" => match trouble.filter(|why| why.contains(' ')) {
+            Some(why) => format!("waits: {why}"),
+            None => "started".to_owned(),
+        },
+        "Running" => "running".to_owned(),
+        "" => "waiting".to_owned(),
+        other => other.to_owned(),
     }
 }

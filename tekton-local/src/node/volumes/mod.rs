@@ -186,7 +186,13 @@ async fn make(ctx: &Context, pod: &Pod, volume: &Volume, tokens: &mut tokens::To
         let kind = kind.map_err(|error| format!("hostPath type check failed: {}: {error}", host.path))?;
         return Ok(Prepared { path, is_file: !kind.is_dir(), read_only: false, files: None });
     }
-    Err("this kind of volume is not supported by the local node".to_owned())
+    Err(format!("volumes of kind {} are not supported by the local node", kind_of(volume)))
+}
+
+/// The field that says what a volume is, such as `csi`.
+fn kind_of(volume: &Volume) -> String {
+    let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(volume) else { return String::new() };
+    fields.into_iter().map(|(field, _)| field).find(|field| field != "name").unwrap_or_default()
 }
 
 /// The kind of file that a `hostPath` asks for, when it is another one.
